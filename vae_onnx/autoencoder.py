@@ -1,0 +1,360 @@
+"""A trained VAE or AE, run from its encoder graph and its decoder graph."""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx import latent
+from vae_onnx.graph import Array, Graph, GraphError
+from vae_onnx.images import Shape, from_x, to_x
+
+MODELS = Path(__file__).parent / "models"
+
+Kind = Literal["vae", "ae"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The encoder's Gaussian q(z | x), one row per image (Kingma & Welling 2014)."""
+
+    mu: Array  # (N, latent_dim) mean
+    log_var: Array  # (N, latent_dim) natural log of the variance
+
+    def sample(self, rng: np.random.Generator) -> Array:
+        """Draw one z (N, latent_dim) per image: mu + sigma * eps."""
+        eps = _generator(rng).standard_normal(self.mu.shape, dtype=np.float32)
+        sigma: Array = np.exp(0.5 * self.log_var)
+        return self.mu + sigma * eps
+
+
+class Encoder:
+    """`encoder.onnx` alone: images -> z, or for a VAE -> q(z | x).
+
+    Attributes:
+        graph: The file, opened.
+        kind: "vae" or "ae", read off the outputs of the graph.
+        latent_dim: Numbers per image in the latent space.
+        image_shape: (channels, height, width).
+        metadata: What the graph says of itself.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        GraphError: The file is truncated, not ONNX, or not an encoder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.graph = graph = Graph(path)
+        graph.expect({"x"}, {"mu", "log_var"}, {"z"})
+        self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
+        channels, height, width = graph.expect_port(graph.inputs["x"], rank=4)
+        self.image_shape: Shape = (channels, height, width)
+        latent_dims = {graph.expect_port(port, rank=2) for port in graph.outputs.values()}
+        if len(latent_dims) > 1:
+            raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(latent_dims)}")
+        ((self.latent_dim,),) = latent_dims
+        self.metadata = graph.metadata
+
+    def encode(self, images: npt.ArrayLike) -> Array:
+        """Return z (N, latent_dim): the AE's code, or the mean of the VAE's q(z | x).
+
+        Args:
+            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.images.to_x`.
+
+        Raises:
+            TypeError: The dtype is neither uint8 nor float.
+            ValueError: Wrong shape or range, NaN, or no image.
+        """
+        return self._run(images)["z" if self.kind == "ae" else "mu"]
+
+    def posterior(self, images: npt.ArrayLike) -> Posterior:
+        """Return the VAE's q(z | x); images as in `encode`.
+
+        Raises:
+            TypeError: The model is an AE, or the dtype is neither uint8 nor float.
+            ValueError: Wrong shape or range, NaN, or no image.
+        """
+        if self.kind == "ae":
+            raise TypeError("an AE has no posterior: its code is a point; use encode()")
+        return Posterior(**self._run(images))
+
+    def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
+        outputs = self.graph(to_x(images, self.image_shape))
+        return dict(zip(self.graph.outputs, outputs, strict=True))
+
+
+class Decoder:
+    """`decoder.onnx` alone: z -> pictures.
+
+    Attributes:
+        graph: The file, opened.
+        latent_dim: Numbers per picture in the latent space.
+        image_shape: (channels, height, width).
+        metadata: What the graph says of itself.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        GraphError: The file is truncated, not ONNX, or not a decoder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.graph = graph = Graph(path)
+        graph.expect({"z"}, {"x_recon"})
+        (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
+        channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
+        self.image_shape: Shape = (channels, height, width)
+        self.metadata = graph.metadata
+
+    def decode(self, z: npt.ArrayLike) -> Array:
+        """Return the pictures that stand at z: the means of p(x | z), in [0, 1].
+
+        Args:
+            z: (N, latent_dim), or (latent_dim,) for one picture; finite numbers.
+
+        Returns:
+            (N, height, width) float32, or (N, height, width, 3) for a colour model.
+
+        Raises:
+            TypeError: z does not hold real numbers.
+            ValueError: Wrong shape, NaN or infinity, or no row.
+        """
+        (x_recon,) = self.graph(self._check(z))
+        return from_x(x_recon)
+
+    def _check(self, z: npt.ArrayLike) -> Array:
+        try:
+            array = np.asarray(z)
+        except ValueError as error:
+            raise ValueError("the rows of z must all have the same length") from error
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"z must hold real numbers, got {array.dtype}")
+        rows = array[np.newaxis] if array.ndim == 1 else array
+        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"z must have shape (N, {self.latent_dim}) with N >= 1, got {array.shape}"
+            )
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(rows, dtype=np.float32)
+        if not np.isfinite(rows).all():
+            raise ValueError("z must be finite in float32, got NaN or infinity")
+        return rows
+
+
+class Autoencoder:
+    """A trained VAE or AE: an encoder and a decoder that belong together.
+
+    Attributes:
+        encoder: The encoder alone.
+        decoder: The decoder alone.
+        kind: "vae" or "ae".
+        latent_dim: Numbers per image in the latent space.
+        image_shape: (channels, height, width).
+        metadata: What both graphs say of themselves.
+        folder: Where `load` found the model.
+
+    Raises:
+        FileNotFoundError: The folder lacks `encoder.onnx` or `decoder.onnx`.
+        GraphError: A file is no such graph, or the two do not belong together.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.encoder = Encoder(self.folder / "encoder.onnx")
+        self.decoder = Decoder(self.folder / "decoder.onnx")
+        self._check_pair()
+        self.kind = self.encoder.kind
+        self.latent_dim = self.encoder.latent_dim
+        self.image_shape = self.encoder.image_shape
+        ours, theirs = self.encoder.metadata, self.decoder.metadata
+        self.metadata: Mapping[str, str] = MappingProxyType(
+            {key: value for key, value in ours.items() if theirs.get(key) == value}
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.metadata.get('name', self.folder)}: {self.kind}, "
+            f"latent_dim {self.latent_dim}, image_shape {self.image_shape}>"
+        )
+
+    def encode(self, images: npt.ArrayLike) -> Array:
+        """Return z (N, latent_dim); see `Encoder.encode`."""
+        return self.encoder.encode(images)
+
+    def posterior(self, images: npt.ArrayLike) -> Posterior:
+        """Return the VAE's q(z | x); see `Encoder.posterior`."""
+        return self.encoder.posterior(images)
+
+    def decode(self, z: npt.ArrayLike) -> Array:
+        """Return the pictures (N, height, width) at z (N, latent_dim); see `Decoder.decode`."""
+        return self.decoder.decode(z)
+
+    def reconstruct(self, images: npt.ArrayLike, rng: np.random.Generator | None = None) -> Array:
+        """Encode and decode.
+
+        Args:
+            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.images.to_x`.
+            rng: Given, z is drawn from the VAE's posterior; without, z is its mean.
+
+        Returns:
+            (N, height, width) float32 in [0, 1], or (N, height, width, 3) for a colour model.
+
+        Raises:
+            TypeError: Wrong dtype, or an `rng` for an AE, which draws nothing.
+            ValueError: Wrong shape or range, NaN, or no image.
+        """
+        z = self.encode(images) if rng is None else self.posterior(images).sample(rng)
+        return self.decode(z)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """Decode n draws of z ~ N(0, I).
+
+        For a VAE these are draws from the model, each the mean of p(x | z). An AE was never
+        asked to fill the prior: there the pictures show what lies at those places, no more.
+
+        Args:
+            n: How many, at least 1.
+            rng: Source of the draws, `np.random.default_rng(seed)`.
+
+        Returns:
+            (n, height, width) float32 in [0, 1], or (n, height, width, 3) for a colour model.
+
+        Raises:
+            TypeError: n is no integer or `rng` no generator.
+            ValueError: n is below 1.
+        """
+        shape = (_count(n, "n", at_least=1), self.latent_dim)
+        return self.decode(_generator(rng).standard_normal(shape, dtype=np.float32))
+
+    def interpolate(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int) -> Array:
+        """Decode the straight line in the latent space from image a to image b.
+
+        Args:
+            a: One image, as in `encode`.
+            b: One image.
+            steps: How many pictures, at least 2: the first reconstructs a, the last b.
+
+        Returns:
+            (steps, height, width) float32 in [0, 1], or (steps, height, width, 3).
+
+        Raises:
+            TypeError: Wrong dtype of an image or of `steps`.
+            ValueError: `steps` is below 2, or a or b is not exactly one valid image.
+        """
+        steps = _count(steps, "steps", at_least=2)
+        z_a, z_b = self.encode(a), self.encode(b)
+        if len(z_a) != 1 or len(z_b) != 1:
+            raise ValueError(f"a and b must be one image each, got {len(z_a)} and {len(z_b)}")
+        return self.decode(latent.interpolate(z_a[0], z_b[0], steps))
+
+    def grid(self, side: int) -> Array:
+        """Decode a side x side grid of a 2-D latent space.
+
+        A VAE's grid stands at the quantiles of its prior, so that every picture has the same
+        share of it. An AE has no prior: its grid spans the codes of its training images.
+
+        Args:
+            side: Pictures a side, at least 1.
+
+        Returns:
+            (side * side, height, width) float32 in [0, 1], row by row from the top left, as a plot
+            has it: z[0] grows to the right, z[1] upwards. `tile` lays them out.
+
+        Raises:
+            TypeError: `side` is no integer.
+            ValueError: `side` is below 1, or the latent space is not 2-D.
+            GraphError: The AE's graphs do not tell the range of their codes.
+        """
+        side = _count(side, "side", at_least=1)
+        if self.latent_dim != 2:
+            raise ValueError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
+        if self.kind == "vae":
+            axis = latent.prior_axis(side)
+            return self.decode(latent.plane(axis, axis))
+        low, high = self.latent_range()
+        axes = np.linspace(low, high, side, dtype=np.float32)
+        return self.decode(latent.plane(axes[:, 0], axes[:, 1]))
+
+    def latent_range(self) -> tuple[Array, Array]:
+        """Return where the codes of the training images lie: their 1 % and 99 % quantiles.
+
+        Returns:
+            low and high, (latent_dim,) each.
+
+        Raises:
+            GraphError: The graphs carry no usable `latent_range`.
+        """
+        try:
+            low, high = json.loads(self.metadata["latent_range"])
+            bounds = np.array([low, high], np.float32).reshape(2, self.latent_dim)
+        except (KeyError, TypeError, ValueError) as error:
+            raise GraphError(
+                f"{self.folder}: the metadata `latent_range` must be a JSON list of two lists of "
+                f"{self.latent_dim} numbers; `python -m export onnx` writes it"
+            ) from error
+        return bounds[0], bounds[1]
+
+    def _check_pair(self) -> None:
+        for what in ("latent_dim", "image_shape"):
+            ours, theirs = getattr(self.encoder, what), getattr(self.decoder, what)
+            if ours != theirs:
+                raise GraphError(
+                    f"{self.folder}: encoder.onnx and decoder.onnx must agree on {what}, "
+                    f"got {ours} and {theirs}"
+                )
+        names = [graph.metadata.get("name") for graph in (self.encoder, self.decoder)]
+        if names[0] != names[1]:
+            raise GraphError(
+                f"{self.folder}: encoder.onnx is of the model {names[0]}, "
+                f"decoder.onnx of {names[1]}; put the two of one model together"
+            )
+
+
+def models() -> tuple[str, ...]:
+    """Return the names of the bundled models, sorted."""
+    return tuple(sorted(path.parent.name for path in MODELS.glob("*/encoder.onnx")))
+
+
+def load(model: str | os.PathLike[str]) -> Autoencoder:
+    """Open a bundled model by name, or a folder with `encoder.onnx` and `decoder.onnx`.
+
+    A bundled name goes first: write "./mnist-vae" for a folder of that name.
+
+    Raises:
+        FileNotFoundError: There is no such model or folder, or the folder lacks a graph.
+        GraphError: A file is no such graph, or the two do not belong together.
+    """
+    folder = MODELS / model if model in models() else Path(model)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"no bundled model and no folder is called {os.fspath(model)!r}; "
+            f"bundled: {', '.join(models())}"
+        )
+    return Autoencoder(folder)
+
+
+def _generator(rng: np.random.Generator) -> np.random.Generator:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng must be a numpy Generator, got {type(rng).__name__}; "
+            "pass np.random.default_rng(seed)"
+        )
+    return rng
+
+
+def _count(value: int, name: str, at_least: int) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from error
+    if count < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {count}")
+    return count

@@ -1,0 +1,111 @@
+"""Pictures and arrays in files: `.npy`, and PNG through Pillow where it is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.images import tile, to_uint8
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """Read one `.npy` file; pickled objects are refused.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is truncated, or holds no plain array.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a complete .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path} must be a .npy file with one array, got an archive of several")
+    return array
+
+
+def read_picture(path: Path, *, grey: bool, invert: bool) -> npt.NDArray[np.uint8]:
+    """Read a picture file as uint8 (height, width), or (height, width, 3) unless `grey`.
+
+    Args:
+        path: PNG, or whatever else Pillow reads.
+        grey: Turn colours into grey.
+        invert: The picture has dark ink on light paper, and light on dark is wanted. Where the
+            picture is transparent it is taken for paper.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is truncated or no picture.
+        ModuleNotFoundError: Pillow is not installed.
+    """
+    pillow = _pillow()
+    try:
+        with pillow.open(path) as file:
+            picture = file.convert("RGBA")
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
+        raise ValueError(f"{path} is not a complete picture file: {error}") from error
+    paper = (255, 255, 255, 255) if invert else (0, 0, 0, 255)
+    opaque = pillow.alpha_composite(pillow.new("RGBA", picture.size, paper), picture)
+    array = np.asarray(opaque.convert("L" if grey else "RGB"))
+    return 255 - array if invert else array
+
+
+def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
+    """Write pictures (N, H, W) or (N, H, W, 3) in [0, 1]: `.npy` as they are, PNG as one sheet.
+
+    Raises:
+        ValueError: The file name ends otherwise.
+        ModuleNotFoundError: PNG is wanted and Pillow is not installed.
+        OSError: The file cannot be written.
+    """
+    check_suffix(path, (".npy", ".png"))
+    if path.suffix == ".npy":
+        write_array(path, pictures)
+        return
+    sheet = _pillow().fromarray(to_uint8(tile(pictures)))
+    _write(path, lambda file: sheet.save(file, format="PNG"))
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write one `.npy` file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    _write(path, lambda file: np.save(file, array, allow_pickle=False))
+
+
+def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    """Raise ValueError unless the file name ends in one of these."""
+    if path.suffix not in suffixes:
+        raise ValueError(f"the file name must end in {' or '.join(suffixes)}, got {str(path)!r}")
+
+
+def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
+    """Write to a temporary file beside `path`, then rename: never half a file."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            save(file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "picture files need Pillow: pip install 'vae-onnx[images]', or use .npy files"
+        ) from error
+    return Image

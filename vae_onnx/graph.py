@@ -1,0 +1,124 @@
+"""One ONNX file as a checked function of one float32 or uint8 array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+Array = npt.NDArray[np.float32]
+
+
+class GraphError(ValueError):
+    """The file is not an ONNX graph of the shape that this package runs."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a graph; a dynamic dimension is given by its name (str)."""
+
+    type: str  # as onnxruntime spells it, "tensor(float)"
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.type.removeprefix('tensor(').removesuffix(')')} {list(self.shape)}"
+
+
+class Graph:
+    """An ONNX file with one input, opened for the CPU.
+
+    Safe to call from several threads at once.
+
+    Attributes:
+        path: The file.
+        inputs: Name -> Port, in the order of the graph.
+        outputs: Name -> Port, in the order of the graph.
+        metadata: The `metadata_props` of the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        GraphError: The file is truncated, or not ONNX, or needs what onnxruntime lacks.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._session = _open(self.path)
+        self.inputs = {port.name: _port(port) for port in self._session.get_inputs()}
+        self.outputs = {port.name: _port(port) for port in self._session.get_outputs()}
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
+
+    def __str__(self) -> str:
+        return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
+
+    def __call__(self, value: npt.NDArray[Any]) -> list[Array]:
+        """Run the graph on its one input; the outputs come in the order of the graph."""
+        (name,) = self.inputs
+        outputs: list[Array] = self._session.run(None, {name: value})
+        return outputs
+
+    def expect(self, inputs: set[str], *outputs: set[str]) -> None:
+        """Raise GraphError unless the inputs, and one of the sets of outputs, have these names."""
+        if set(self.inputs) == inputs and any(set(self.outputs) == names for names in outputs):
+            return
+        raise GraphError(
+            f"{self.path} must have the input {_names(inputs)} and the outputs "
+            f"{' or '.join(_names(names) for names in outputs)}; "
+            f"it has {self}"
+        )
+
+    def expect_port(self, port: Port, rank: int) -> tuple[int, ...]:
+        """Return the fixed dimensions of a float port [batch, ...] of that rank.
+
+        Raises:
+            GraphError: The port is not float32, or has another rank, or a dimension after the
+                batch is not fixed, or the batch is.
+        """
+        fixed = tuple(size for size in port.shape[1:] if isinstance(size, int) and size > 0)
+        dynamic = port.shape[:1] and isinstance(port.shape[0], str)
+        if (
+            port.type == "tensor(float)"
+            and dynamic
+            and len(fixed) == len(port.shape) - 1 == rank - 1
+        ):
+            return fixed
+        raise GraphError(
+            f"{self.path}: expected float of rank {rank} with a dynamic batch and every other "
+            f"dimension fixed, got {self}"
+        )
+
+
+def _open(path: Path) -> ort.InferenceSession:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing or no file; `python -m export onnx` writes it")
+    options = ort.SessionOptions()
+    # Idle threads that spin would burn a core between two calls.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except PermissionError:
+        raise
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise GraphError(
+            f"{path} ({path.stat().st_size} bytes) is not a complete ONNX graph that onnxruntime "
+            f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
+        ) from error
+
+
+def _port(argument: Any) -> Port:
+    return Port(argument.type, tuple("?" if size is None else size for size in argument.shape))
+
+
+def _names(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _signature(ports: Mapping[str, Port]) -> str:
+    return "(" + ", ".join(f"{name}: {port}" for name, port in ports.items()) + ")"

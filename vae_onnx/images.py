@@ -1,0 +1,126 @@
+"""Arrays as people have them -> x of the graphs, and x -> pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.graph import Array
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
+    """Turn images into the encoder's input.
+
+    Args:
+        images: uint8 in [0, 255] or float in [0, 1]. For grey 28x28 images: (28, 28), (N, 28, 28),
+            (N, 28, 28, 1), (N, 1, 28, 28) or (N, 784); for colour (H, W, 3), (N, H, W, 3),
+            (N, 3, H, W) or (N, 3*H*W). A picture of Pillow counts as an array.
+        image_shape: (channels, height, width) that the graph expects.
+
+    Returns:
+        x (N, channels, height, width) float32 in [0, 1].
+
+    Raises:
+        TypeError: The dtype is neither uint8 nor float.
+        ValueError: The shape is another one, there is no image, or a value is out of range.
+    """
+    array = _as_array(images)
+    batch = _to_nchw(array, image_shape)
+    if batch.shape[0] == 0:
+        raise ValueError(f"images must hold at least one image, got shape {array.shape}")
+    if array.dtype == np.uint8:
+        return batch.astype(np.float32) / np.float32(255)
+    low, high = float(batch.min()), float(batch.max())
+    if not (low >= 0 and high <= 1):  # written so that NaN fails too
+        raise ValueError(_range_message(low, high))
+    return np.ascontiguousarray(batch, dtype=np.float32)
+
+
+def from_x(x: Array) -> Array:
+    """Turn x (N, C, H, W) into pictures: (N, H, W) where C is 1, else (N, H, W, C)."""
+    if x.shape[1] == 1:
+        return x[:, 0]
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Turn pictures in [0, 1] into uint8 in [0, 255] of the same shape, rounded to nearest."""
+    return np.rint(np.asarray(pictures) * np.float32(255)).astype(np.uint8)
+
+
+def tile(pictures: npt.NDArray[Any], columns: int | None = None) -> npt.NDArray[Any]:
+    """Lay pictures (N, H, W) or (N, H, W, 3) out on one sheet, row by row.
+
+    Args:
+        pictures: Of any dtype; at least one.
+        columns: Pictures a row; by default as many as make the sheet nearly square.
+
+    Returns:
+        (rows * H, columns * W) or (rows * H, columns * W, 3); places left over hold zeros.
+
+    Raises:
+        ValueError: `pictures` has another rank or is empty, or `columns` is below 1.
+    """
+    if pictures.ndim not in (3, 4) or pictures.shape[0] == 0:
+        raise ValueError(
+            f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {pictures.shape}"
+        )
+    count, height, width = pictures.shape[:3]
+    columns = math.ceil(math.sqrt(count)) if columns is None else columns
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * columns, *pictures.shape[1:]), pictures.dtype)
+    sheet[:count] = pictures
+    sheet = sheet.reshape(rows, columns, *pictures.shape[1:]).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, *pictures.shape[3:])
+
+
+def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise ValueError("images must all have the same shape, got a ragged sequence") from error
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise TypeError(
+            f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "
+            "convert with .astype(np.uint8)"
+        )
+    return array
+
+
+def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
+    channels, height, width = image_shape
+    nchw, nhwc = image_shape, (height, width, channels)
+    flat, grey = (channels * height * width,), (height, width)
+    stackable = {nchw, flat, nhwc, grey} if channels == 1 else {nchw, flat}
+    single = {nchw, nhwc, grey} if channels == 1 else {nchw, nhwc}
+    batch = array[np.newaxis] if array.shape in single else array
+    if batch.shape[1:] in stackable:
+        return batch.reshape(-1, *image_shape)
+    if batch.shape[1:] == nhwc:
+        return batch.transpose(0, 3, 1, 2)
+    raise ValueError(f"images must be {_layouts(image_shape)}, got shape {array.shape}")
+
+
+def _layouts(image_shape: Shape) -> str:
+    channels, height, width = image_shape
+    picture = f"{height}, {width}" if channels == 1 else f"{height}, {width}, {channels}"
+    return (
+        f"({picture}), (N, {picture}), (N, {channels}, {height}, {width}) "
+        f"or (N, {channels * height * width})"
+    )
+
+
+def _range_message(low: float, high: float) -> str:
+    if math.isnan(low) or math.isinf(low) or math.isinf(high):
+        return "images must be finite, got NaN or infinity"
+    expected = f"float images must be in [0, 1], got [{low!r}, {high!r}]; "
+    if low >= 0 and 1.5 < high <= 255:
+        return expected + "divide by 255, or pass them as uint8"
+    return expected + "scale or clip them"
