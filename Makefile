@@ -39,11 +39,18 @@ lint: .venv/.all
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: .venv/.all
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
-	for dataset in fashion-mnist mnist; do \
-	  $(BIN)/python -m export all --dataset $$dataset --out runs/$$dataset --models vae_onnx/models --resume || exit; \
+	set -e; for dataset in fashion-mnist mnist; do \
+	  $(BIN)/python -m export all --dataset $$dataset --out runs/$$dataset --models vae_onnx/models --resume; \
 	done
+	set -e; for kind in vae ae; do \
+	  $(BIN)/python -m export train --dataset fashion-mnist --kind $$kind --lr 1e-3 --schedule constant \
+	    --out runs/fashion-mnist/$$kind-report --resume; \
+	  $(BIN)/python -m export evaluate runs/fashion-mnist/$$kind-report; \
+	done
+	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
 
 bench: .venv/.all
 	$(BIN)/python tests/bench/runtime.py --out docs/benchmarks.md

@@ -1,0 +1,191 @@
+"""`python -m export COMMAND`: train, evaluate, draw, compare, freeze into ONNX, report."""
+
+# Each command imports what it runs, so that --help does not wait for torch.
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from export.config import Config, Device, Recipe
+from export.errors import UserError
+
+FlatConfig = tyro.conf.OmitArgPrefixes[Config]
+FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+RunFolder = tyro.conf.Positional[Path]
+OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+
+
+def train(
+    config: FlatConfig,
+    out: Path,
+    data_dir: OptionalPath = None,
+    device: Device = "auto",
+    resume: Flag = False,
+) -> None:
+    """Train one model into a run folder.
+
+    Args:
+        config: What to train.
+        out: Run folder to write; refused if something is in it.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        device: Where to train; "auto" takes a GPU where there is one.
+        resume: Go on with the run in --out after its last finished epoch.
+    """
+    from export import train
+
+    train.run(config, out, data_dir, device, resume)
+
+
+def evaluate(run: RunFolder, data_dir: OptionalPath = None, draws: int = 16) -> None:
+    """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
+
+    Args:
+        run: Run folder.
+        draws: Samples of a VAE's noise per image.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.evaluate import evaluate
+
+    evaluate(run, data_dir, draws)
+
+
+def figures(vae: RunFolder, ae: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+    """Draw the figures of a VAE and an AE of the same data set.
+
+    Args:
+        vae: Run folder of the VAE.
+        ae: Run folder of the AE.
+        out: Folder to write the pictures to.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.figures import write
+
+    write(vae, ae, out, data_dir)
+
+
+def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = None) -> None:
+    """Put evaluated runs side by side in one table.
+
+    Args:
+        runs: Run folders, a column each.
+        out: Markdown file to write the table to as well.
+    """
+    from export.compare import compare
+
+    compare(runs, out)
+
+
+def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+    """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
+
+    Args:
+        run: Run folder.
+        out: Folder of the model to write.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.graphs import export_run
+
+    export_run(run, out, data_dir)
+
+
+def drawing(out: Path) -> None:
+    """Write drawing.onnx, the graph that turns a drawing into what the models take.
+
+    Args:
+        out: File to write.
+    """
+    from export.drawing import write
+
+    write(out)
+
+
+def all_(
+    recipe: FlatRecipe,
+    out: Path,
+    models: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    device: Device = "auto",
+    resume: Flag = False,
+) -> None:
+    """Do everything for one data set: train VAE and AE, evaluate, draw, compare, freeze.
+
+    Args:
+        recipe: What to train.
+        out: Folder to write vae/, ae/, figures/ and comparison.md to.
+        models: Folder to write the graphs to, a folder for each model; else OUT/models.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        device: Where to train; "auto" takes a GPU where there is one.
+        resume: Go on with what is in --out.
+    """
+    from export.compare import compare
+    from export.evaluate import evaluate
+    from export.figures import write
+    from export.graphs import export_run
+    from export.train import check_folder, run
+
+    configs = [Config(**asdict(recipe), kind="vae"), Config(**asdict(recipe), kind="ae")]
+    for config in configs:  # both before the first, which takes minutes
+        check_folder(out / config.kind, config, resume)
+    for config in configs:
+        run(config, out / config.kind, data_dir, device, resume)
+        evaluate(out / config.kind, data_dir)
+    write(out / "vae", out / "ae", out / "figures", data_dir)
+    compare((out / "vae", out / "ae"), out / "comparison.md")
+    for config in configs:
+        export_run(out / config.kind, (models or out / "models") / config.model_name, data_dir)
+
+
+def report(runs: tuple[Path, ...], out: Path = Path("docs/report.md")) -> None:
+    """Write the report, ours beside the published one, from the files of finished runs.
+
+    Args:
+        runs: Folders written by `all`, one for each data set.
+        out: Markdown file to write; the pictures go to figures/ beside it.
+    """
+    from export.report import write
+
+    write(runs, out)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "evaluate": evaluate,
+    "figures": figures,
+    "compare": compare,
+    "onnx": onnx,
+    "drawing": drawing,
+    "all": all_,
+    "report": report,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a piped log, too, shows each epoch in time
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="python -m export",
+            description=__doc__,
+            args=arguments or ["--help"],
+            config=[tyro.conf.PositionalMetavarFromFieldName],
+        )
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "stopped", file=sys.stderr)
+        return 130
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

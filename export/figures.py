@@ -1,0 +1,250 @@
+"""The figures of the report, for a VAE and an AE trained on the same data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from export import files, runs
+from export.checkpoint import load_model
+from export.data import CLASSES, Split, class_names, load_test
+from export.errors import ConfigError
+from export.model import AE, VAE, codes
+from export.runs import Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+SEED: Final = 0
+SAMPLES: Final = (10, 20)  # rows and columns of prior samples
+GRID_SIDE: Final = 20
+UNIT: Final = "nats per image"
+
+STYLE: Final[dict["RcKeyType", Any]] = {
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.edgecolor": "#888888",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+# Paul Tol's "muted" scheme, which the colour-blind can tell apart, and black as the tenth.
+CLASS_COLOURS: Final = (
+    "#332288",
+    "#88ccee",
+    "#44aa99",
+    "#117733",
+    "#999933",
+    "#ddcc77",
+    "#cc6677",
+    "#882255",
+    "#aa4499",
+    "#222222",
+)
+COLOURS: Final = {"train": "#4477aa", "validation": "#ee6677", "recon": "#4477aa", "kld": "#ccbb44"}
+
+
+def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) -> None:
+    """Draw every figure of a pair of runs into the folder `out`.
+
+    Raises:
+        ConfigError: the runs are not a VAE and an AE of one data set.
+        FileNotFoundError: a run or the data set is missing.
+        RunError: a file of a run is damaged.
+    """
+    vae, vae_config = load_model(vae_run)
+    ae, ae_config = load_model(ae_run)
+    if not (isinstance(vae, VAE) and isinstance(ae, AE)):
+        raise ConfigError(
+            f"figures takes the run of a vae, then that of an ae; {vae_run} is of kind "
+            f"{vae_config.kind} and {ae_run} of kind {ae_config.kind}"
+        )
+    if vae_config.dataset != ae_config.dataset:
+        raise ConfigError(
+            f"both runs must be of one data set; {vae_run} is of {vae_config.dataset} "
+            f"and {ae_run} of {ae_config.dataset}"
+        )
+    test = load_test(vae_config.dataset, data_dir)
+    names = class_names(vae_config.dataset)
+    with mpl.rc_context(STYLE):
+        _save(out / "AE_training_curves.png", ae_training_curves(runs.read_history(ae_run)))
+        _save(out / "VAE_training_curves.png", vae_training_curves(runs.read_history(vae_run)))
+        _save(out / "reconstructions.png", reconstructions(vae, ae, test, names))
+        _save(out / "VAE_prior_samples.png", prior_samples(vae))
+        for kind, model in (("AE", ae), ("VAE", vae)):
+            path = out / f"{kind}_latent_space_2d.png"
+            if _is_flat(model, path):
+                _save(path, latent_space(model, test, names))
+        if _is_flat(vae, out / "VAE_latent_grid.png"):
+            _save(out / "VAE_latent_grid.png", latent_grid(vae))
+
+
+def latent_space(model: VAE | AE, test: Split, names: Sequence[str]) -> Figure:
+    """Every test image as a point in the latent plane, coloured by its class."""
+    z = codes(model, test.x).numpy()
+    labels = test.labels.numpy()
+    figure = Figure(figsize=(7.6, 6))
+    axes = figure.add_subplot()
+    # In random order: drawn class by class, the last class would hide the others.
+    order = np.random.default_rng(SEED).permutation(len(z))
+    colours = np.array(CLASS_COLOURS)[labels]
+    axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=5, alpha=0.55, linewidths=0)
+    for label, name in enumerate(names):
+        axes.scatter([], [], color=CLASS_COLOURS[label], s=30, label=name)
+        centre = np.median(z[labels == label], axis=0)
+        text = axes.text(centre[0], centre[1], name, ha="center", va="center", weight="bold")
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="class")
+    kind, point = ("VAE", "posterior mean") if isinstance(model, VAE) else ("AE", "code")
+    axes.set_title(f"{kind} latent space: the {point} of each of {len(z):,} test images")
+    axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+    axes.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+def ae_training_curves(history: list[Epoch]) -> Figure:
+    """Training and validation loss of an AE over the epochs."""
+    figure = Figure(figsize=(6, 4))
+    _curves(figure.add_subplot(), history, "loss", "AE: reconstruction loss")
+    return figure
+
+
+def vae_training_curves(history: list[Epoch]) -> Figure:
+    """Four panels: total, reconstruction, KLD, and the parts of the training loss together."""
+    figure = Figure(figsize=(10, 7))
+    (total, recon), (kld, parts) = figure.subplots(2, 2)
+    _curves(total, history, "loss", "VAE: total loss (recon + kld)")
+    _curves(recon, history, "recon", "Reconstruction (recon)")
+    _curves(kld, history, "kld", "KL divergence from the prior (kld)")
+    epochs = [entry["epoch"] for entry in history]
+    stack = [[entry["train"][name] for entry in history] for name in ("recon", "kld")]
+    colours = [COLOURS["recon"], COLOURS["kld"]]
+    parts.stackplot(epochs, *stack, labels=["recon", "kld"], colors=colours, alpha=0.85)
+    _finish(parts, "Parts of the training loss, stacked")
+    return figure
+
+
+def reconstructions(vae: VAE, ae: AE, test: Split, names: Sequence[str]) -> Figure:
+    """One test image of each class above what the AE and the VAE make of it."""
+    first = [int((test.labels == label).nonzero()[0]) for label in range(CLASSES)]
+    x = test.x[first]
+    rows = {"original": x, "AE": _decode(ae, codes(ae, x)), "VAE": _decode(vae, codes(vae, x))}
+    figure = Figure(figsize=(10, 3.5))
+    panels = figure.subplots(len(rows), CLASSES)
+    for row, (title, images) in zip(panels, rows.items(), strict=True):
+        for axes, image in zip(row, torch.unflatten(images, 1, vae.image_shape), strict=True):
+            _picture(axes, image[0])
+        row[0].set_ylabel(title, weight="bold")
+    for axes, name in zip(panels[0], names, strict=True):
+        axes.set_title(name, weight="normal", size=9)
+    return figure
+
+
+def prior_samples(vae: VAE) -> Figure:
+    """What the decoder makes of z drawn from the prior N(0, I)."""
+    generator = torch.Generator().manual_seed(SEED)
+    rows, columns = SAMPLES
+    z = torch.randn(rows * columns, vae.latent_dim, generator=generator)
+    figure = Figure(figsize=(10, 5.3))
+    axes = figure.add_subplot()
+    _picture(axes, _tile(vae, z, rows))
+    axes.set_title("VAE: decoded samples of the prior, z ~ N(0, I)")
+    return figure
+
+
+def latent_grid(vae: VAE) -> Figure:
+    """The latent plane decoded at the quantiles of the prior: equal probability a picture."""
+    quantiles = torch.special.ndtri((torch.arange(GRID_SIDE) + 0.5) / GRID_SIDE)
+    # Rows run downwards in a picture, the second dimension upwards in a plane.
+    z = torch.cartesian_prod(quantiles.flip(0), quantiles).flip(1)
+    figure = Figure(figsize=(8, 8.3))
+    axes = figure.add_subplot()
+    picture = _tile(vae, z, GRID_SIDE)
+    _picture(axes, picture)
+    centres = (np.arange(GRID_SIDE) + 0.5) * len(picture) / GRID_SIDE
+    shown = np.linspace(0, GRID_SIDE - 1, 6).round().astype(int)
+    labels = [f"{quantiles[index]:+.2f}" for index in shown]
+    axes.set_xticks(centres[shown], labels)
+    axes.set_yticks(centres[::-1][shown], labels)
+    axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+    axes.set_title(f"VAE: decoded latent plane, {GRID_SIDE}x{GRID_SIDE} quantiles of the prior")
+    return figure
+
+
+def _is_flat(model: VAE | AE, path: Path) -> bool:
+    """Whether the latent space is a plane; says so where a figure is left out."""
+    if model.latent_dim != 2:
+        print(f"{path.name} left out: it shows two latent dimensions, there are {model.latent_dim}")
+    return model.latent_dim == 2
+
+
+def _curves(axes: Axes, history: list[Epoch], name: str, title: str) -> None:
+    """Draw one loss over the epochs, for training and validation, the best epoch marked."""
+    epochs = [entry["epoch"] for entry in history]
+    train = [entry["train"][name] for entry in history]
+    validation = [entry["validation"][name] for entry in history]
+    marker = "o" if len(history) == 1 else None  # a line of one point would not be seen
+    label = f"training (epoch 1: {train[0]:.2f})"
+    axes.plot(epochs, train, color=COLOURS["train"], marker=marker, label=label)
+    axes.plot(epochs, validation, color=COLOURS["validation"], marker=marker, label="validation")
+    best = runs.best_epoch(history)
+    point = (best["epoch"], best["validation"][name])
+    label = f"best model: epoch {best['epoch']}, {point[1]:.2f}"
+    axes.plot(*point, "o", color=COLOURS["validation"], markeredgecolor="white", label=label)
+    if len(history) > 2:
+        # Most of epoch 1 is met before anything is learnt: on its scale the rest is a flat line.
+        low, *_, high = sorted([*train[1:], *validation])
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    _finish(axes, title)
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set(title=title, xlabel="epoch", ylabel=UNIT)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.02)
+    axes.legend()
+
+
+def _picture(axes: Axes, image: Tensor) -> None:
+    """Show an image (height, width) in [0, 1] as dark ink on white paper."""
+    axes.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+@torch.inference_mode()
+def _decode(model: VAE | AE, z: Tensor) -> Tensor:
+    """Decode z (N, latent_dim) to pictures (N, 784) in [0, 1]."""
+    x_recon: Tensor = model.decoder(z).sigmoid()
+    return x_recon
+
+
+def _tile(vae: VAE, z: Tensor, rows: int) -> Tensor:
+    """Decode z row by row into one picture (rows * height, columns * width)."""
+    _, height, width = vae.image_shape
+    pictures = _decode(vae, z).reshape(rows, -1, height, width)
+    return pictures.permute(0, 2, 1, 3).reshape(rows * height, -1)
+
+
+def _save(path: Path, figure: Figure) -> None:
+    with files.atomic(path) as partial:
+        figure.savefig(partial, format="png", bbox_inches="tight")

@@ -1,0 +1,246 @@
+"""The report's training loop, over tensors that already lie on the device."""
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Adam
+from tqdm import tqdm
+
+from export import checkpoint, runs
+from export.config import Config, Device
+from export.data import load_train_validation
+from export.errors import ConfigError, DivergedError, RunError
+from export.evaluate import losses
+from export.loss import terms
+from export.model import AE, VAE, build, parameters
+from export.runs import Epoch, Losses
+
+
+def pick_device(name: Device) -> torch.device:
+    """Turn the --device option into a device; "auto" takes a GPU where there is one.
+
+    Raises:
+        ConfigError: CUDA is asked for and PyTorch finds none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda, but PyTorch finds no CUDA device; use --device cpu, or install a "
+            "driver and a build of PyTorch that match (https://pytorch.org/get-started)"
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def run(
+    config: Config,
+    out: Path,
+    data_dir: Path | None = None,
+    device: Device = "auto",
+    resume: bool = False,
+) -> list[Epoch]:
+    """Load the data set and train on it; see `train`."""
+    x_train, x_validation = (
+        split.x for split in load_train_validation(config.dataset, data_dir, pick_device(device))
+    )
+    return train(config, x_train, x_validation, out, resume=resume)
+
+
+def train(
+    config: Config, x_train: Tensor, x_validation: Tensor, out: Path, *, resume: bool = False
+) -> list[Epoch]:
+    """Train a model and keep everything about the run in the folder `out`.
+
+    All randomness of an epoch follows from (config.seed, epoch). A run that was cut off and goes
+    on with `resume` therefore arrives at the numbers of an uninterrupted one, bit by bit.
+
+    Args:
+        config: what to train.
+        x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
+        x_validation: likewise, on the same device.
+        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`.
+        resume: go on after the last finished epoch of `out`, or begin where there is none.
+
+    Returns:
+        The history, one entry an epoch.
+
+    Raises:
+        FileExistsError: `out` is not empty and `resume` is not set.
+        ConfigError: `out` holds a run of another config.
+        RunError: `out` holds something that cannot be resumed.
+        DivergedError: the loss is no longer finite; the checkpoints before that epoch stay.
+        KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
+    """
+    check_folder(out, config, resume)
+    runs.write_config(out, config)
+    model = build(config).to(x_train.device)
+    optimizer = Adam(model.parameters(), lr=config.lr, fused=True)
+    history = _restore(out, model, optimizer)
+    print(
+        f"{config.model_name}: {parameters(model):,} parameters, {len(x_train):,} training and "
+        f"{len(x_validation):,} validation images, {x_train.device}"
+    )
+    if len(history) >= config.epochs:
+        print(f"{out} is finished: all {config.epochs} epochs are trained")
+    try:
+        while len(history) < config.epochs:
+            entry = _epoch(config, model, optimizer, x_train, x_validation, history)
+            _save(out, config, model, optimizer, [*history, entry])
+            history.append(entry)
+            tqdm.write(epoch_line(entry, config.epochs))
+            if entry["best"]:
+                best = entry["validation"]["loss"]
+                tqdm.write(f"             new best model saved (validation {best:.2f})")
+    except KeyboardInterrupt:
+        message = f"stopped after epoch {len(history)}; go on with --resume"
+        raise KeyboardInterrupt(message) from None
+    return history
+
+
+def check_folder(out: Path, config: Config, resume: bool) -> None:
+    """Make sure that training into `out` overwrites nobody's work.
+
+    Raises:
+        FileExistsError: `out` is not empty and `resume` is not set.
+        ConfigError: `out` holds a run of another config.
+        RunError: `out` holds no run, or a damaged one.
+    """
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not resume:
+        raise FileExistsError(
+            f"{out} is not empty; go on with the run in it with --resume, or choose another --out"
+        )
+    try:
+        before = asdict(runs.read_config(out))
+    except FileNotFoundError:
+        message = (
+            f"{out} holds files but no {runs.CONFIG}, so no run to resume; choose another --out"
+        )
+        raise RunError(message) from None
+    differing = [
+        f"--{name.replace('_', '-')} was {before[name]}, now {value}"
+        for name, value in asdict(config).items()
+        if before[name] != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"{out} was started with other options ({'; '.join(differing)}); "
+            "resume with the same ones, or choose another --out"
+        )
+
+
+def learning_rate(config: Config, step: int, steps_per_epoch: int) -> float:
+    """Learning rate of a step counted from 0: a pure function, so resuming needs no state."""
+    if config.schedule == "constant":
+        return config.lr
+    if step < steps_per_epoch:
+        return config.lr * (step + 1) / steps_per_epoch
+    progress = (step - steps_per_epoch) / (steps_per_epoch * (config.epochs - 1))
+    return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def epoch_line(entry: Epoch, epochs: int) -> str:
+    """One epoch in the form of the report's log."""
+    train_part, validation_part = (
+        f"{name} {_losses_text(entry[name])}" for name in ("train", "validation")
+    )
+    return (
+        f"epoch {entry['epoch']:2}/{epochs}  {train_part}  {validation_part}"
+        f"  {entry['seconds']:.1f} s"
+    )
+
+
+def _losses_text(losses: Losses) -> str:
+    if "kld" not in losses:
+        return f"{losses['loss']:.2f}"
+    return f"{losses['loss']:.2f} (recon {losses['recon']:.2f} + kld {losses['kld']:.2f})"
+
+
+def _restore(out: Path, model: VAE | AE, optimizer: Adam) -> list[Epoch]:
+    """Bring model and optimizer to where the run in `out` stands; return its history."""
+    path = out / checkpoint.LAST
+    if not path.exists():
+        return []
+    state = checkpoint.load(path)
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        history: list[Epoch] = state["history"]
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be resumed from: {error}; choose another --out") from error
+    runs.write_history(out, history)  # the run may have been cut off between the two files
+    return history
+
+
+def _save(
+    out: Path, config: Config, model: VAE | AE, optimizer: Adam, history: list[Epoch]
+) -> None:
+    """Write best, then last, then history: cut off in between, a resumed run repeats the epoch."""
+    state = {"config": asdict(config), "epoch": len(history), "model": model.state_dict()}
+    if history[-1]["best"]:
+        checkpoint.save(out / checkpoint.BEST, state)
+    resumable = {**state, "optimizer": optimizer.state_dict(), "history": history}
+    checkpoint.save(out / checkpoint.LAST, resumable)
+    runs.write_history(out, history)
+
+
+def _epoch(
+    config: Config,
+    model: VAE | AE,
+    optimizer: Adam,
+    x_train: Tensor,
+    x_validation: Tensor,
+    history: list[Epoch],
+) -> Epoch:
+    """Train and validate once; raises DivergedError."""
+    start = time.perf_counter()
+    epoch = len(history) + 1
+    train_losses = _train_epoch(config, model, optimizer, x_train, epoch)
+    validation = losses(model, x_validation)
+    for name, loss in (("training", train_losses["loss"]), ("validation", validation["loss"])):
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the {name} loss of epoch {epoch} is {loss}; the checkpoints of the epochs "
+                "before are kept; try a smaller --lr"
+            )
+    return {
+        "epoch": epoch,
+        "lr": optimizer.param_groups[0]["lr"],
+        "train": train_losses,
+        "validation": validation,
+        "seconds": round(time.perf_counter() - start, 3),
+        "best": all(validation["loss"] < past["validation"]["loss"] for past in history),
+    }
+
+
+def _train_epoch(config: Config, model: VAE | AE, optimizer: Adam, x: Tensor, epoch: int) -> Losses:
+    """Pass over x once in random order; return the mean losses met on the way."""
+    generator = _epoch_generator(config.seed, epoch)
+    order = torch.randperm(len(x), generator=generator).to(x.device)
+    eps = torch.randn(len(x), model.latent_dim, generator=generator).to(x.device)
+    batches = list(zip(*(torch.split(t, config.batch_size) for t in (order, eps)), strict=True))
+    sums: dict[str, Tensor] = {}  # on the device: reading a number out would wait for it
+    progress = tqdm(batches, desc=f"epoch {epoch}/{config.epochs}", leave=False, disable=None)
+    for step, (rows, noise) in enumerate(progress, start=(epoch - 1) * len(batches)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step, len(batches))
+        parts = terms(model, x[rows], noise)
+        optimizer.zero_grad()
+        torch.stack(list(parts.values())).sum(dim=0).mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        for name, values in parts.items():
+            sums[name] = sums.get(name, 0) + values.detach().sum(dtype=torch.float64)
+    means = {name: value.item() / len(x) for name, value in sums.items()}
+    return {"loss": sum(means.values()), **means}
+
+
+def _epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """A generator for one epoch, on the CPU so that every device sees the same randomness."""
+    state = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))

@@ -1,0 +1,162 @@
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from export import __main__ as command_line
+from export import runs, train
+from export.config import Config
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["train", "evaluate", "figures", "compare", "onnx", "drawing", "all", "report"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; returns exit code, stdout and stderr."""
+
+    def run(*arguments):
+        try:
+            code = command_line.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+def test_no_arguments_show_the_help(run):
+    code, out, _ = run()
+    assert code == 0
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"usage: python -m export {command}" in out
+    assert "MISSING" not in out
+
+
+def test_train_explains_every_field_of_the_config(run):
+    _, out, _ = run("train", "--help")
+    for field in Config.__dataclass_fields__:
+        assert f"--{field.replace('_', '-')} " in out
+    assert "(default: 0.002)" in out
+
+
+def test_the_help_does_not_wait_for_torch():
+    code = "import sys, export.__main__ as m; m.main(['train', '--help'])"
+    code = f"try:\n {code}\nexcept SystemExit: pass\nprint(*sorted(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    modules = result.stdout.splitlines()[-1].split()
+    assert "tyro" in modules
+    assert not {"torch", "onnx", "matplotlib"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "0"], "error: epochs must be an integer of at least 1, got 0\n"),
+        (["--lr", "nan"], "error: lr must be a finite number above 0, got nan\n"),
+    ],
+)
+def test_an_option_that_cannot_be_run(run, tmp_path, options, message):
+    assert run("train", "--out", tmp_path / "run", *options) == (1, "", message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_option_is_refused_by_the_parser(run, tmp_path):
+    code, _, errors = run("train", "--out", tmp_path / "run", "--epoch", "3")
+    assert code == 2
+    assert "--epochs" in errors
+
+
+def test_errors_of_the_user_are_one_line_and_exit_code_1(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    for arguments, words in (
+        (["evaluate", tmp_path / "none"], "best.pt is missing; `python -m export train"),
+        (["compare"], "at least one run folder"),
+        (["report", "--runs", tmp_path / "none", "--out", tmp_path / "r.md"], "is missing"),
+        (["figures", tmp_path, tmp_path, "--out", tmp_path / "f"], "best.pt is missing"),
+        (["train", "--out", tmp_path], "is not empty; go on with the run in it with --resume"),
+        (["train", "--out", tmp_path / "file" / "run"], "Not a directory"),
+        (["all", "--out", tmp_path / "file" / "run"], "Not a directory"),
+    ):
+        code, _, errors = run(*arguments)
+        assert (code, errors[:7], errors.count("\n")) == (1, "error: ", 1)
+        assert words in errors
+
+
+def test_a_bug_keeps_its_traceback(run, monkeypatch, tmp_path):
+    def bug(*_args):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("export.evaluate.evaluate", bug)
+    with pytest.raises(ValueError, match="a bug"):
+        run("evaluate", tmp_path)
+
+
+def test_train_and_evaluate(run, tmp_path):
+    out = tmp_path / "run"
+    options = ["--hidden-dim", "4", "--batch-size", "5000", "--epochs", "1", "--kind", "ae"]
+    code, log, errors = run("train", "--out", out, *options)
+    assert (code, errors) == (0, "")
+    assert "epoch  1/1  train " in log
+    assert runs.read_config(out) == Config(hidden_dim=4, batch_size=5000, epochs=1, kind="ae")
+    code, block, _ = run("evaluate", out)
+    assert code == 0
+    assert f"{json.loads((out / 'metrics.json').read_text())['total']:.4f}" in block
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Stand in for export.graphs, which has tests of its own; collects the calls."""
+    calls = []
+    module = types.ModuleType("export.graphs")
+    module.export_run = lambda *arguments: calls.append(arguments)
+    monkeypatch.setitem(sys.modules, "export.graphs", module)
+    return calls
+
+
+def test_all_makes_everything_and_can_be_resumed(run, tmp_path, graphs, images, monkeypatch):
+    splits = [types.SimpleNamespace(x=x) for x in images]
+    monkeypatch.setattr(train, "load_train_validation", lambda *_args: splits)
+    out = tmp_path / "out"
+    arguments = ["all", "--hidden-dim", "8", "--epochs", "2", "--out", out]
+    train.train(Config(hidden_dim=8, epochs=2), *images, out / "vae")  # as if stopped after this
+
+    code, _, errors = run(*arguments)
+    assert code == 1
+    assert f"{out / 'vae'} is not empty" in errors
+    assert not (out / "ae").exists()
+
+    code, log, errors = run(*arguments, "--resume")
+    assert (code, errors) == (0, "")
+    assert f"{out / 'vae'} is finished" in log
+    assert {path.name for path in out.iterdir()} == {"vae", "ae", "figures", "comparison.md"}
+    assert len(list((out / "figures").iterdir())) == 7
+    assert [runs.read(out / kind).config.kind for kind in ("vae", "ae")] == ["vae", "ae"]
+    assert graphs == [
+        (out / kind, out / "models" / f"fashion-mnist-{kind}", None) for kind in ("vae", "ae")
+    ]
+
+
+def test_onnx_and_models_go_where_they_are_told(run, tmp_path, graphs):
+    assert run("onnx", tmp_path / "run", "--out", tmp_path / "model")[0] == 0
+    assert graphs == [(tmp_path / "run", tmp_path / "model", None)]
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "export"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ)
+    assert result.returncode == 0
+    assert "python -m export" in result.stdout

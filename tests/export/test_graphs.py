@@ -1,0 +1,255 @@
+"""Export, its gate, and the committed graphs against onnx.reference and torch."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+import vae_onnx
+from export import __main__ as command
+from export import data, graphs, model
+from export.config import Config
+from export.train import train
+
+BATCH_SIZES = (1, 3, 77)  # none of those that the gate looks at, but 1
+
+
+@pytest.fixture(scope="module", params=["vae", "ae"])
+def run(request, tmp_path_factory):
+    """A small model, trained for an epoch on a few real images."""
+    out = tmp_path_factory.mktemp("runs") / request.param
+    config = Config(dataset="mnist", kind=request.param, hidden_dim=16, latent_dim=3, epochs=1)
+    split, validation = data.load_train_validation("mnist")
+    train(config, split.x[:2000], validation.x[:500], out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "model"
+    graphs.export_run(run, out)
+    return out
+
+
+@pytest.fixture(scope="module", params=vae_onnx.models())
+def bundled(request):
+    return vae_onnx.load(request.param)
+
+
+@pytest.fixture(scope="module")
+def test_images():
+    """The complete test set of each data set, x (10000, 1, 28, 28) float32."""
+    return {
+        name: data.load_test(name).x.reshape(-1, 1, 28, 28).numpy()
+        for name in ("mnist", "fashion-mnist")
+    }
+
+
+def torch_model(folder, config):
+    """The torch model, rebuilt from nothing but the weights inside the two graphs."""
+    rebuilt = model.build(config)
+    weights = {}
+    for name in ("encoder", "decoder"):
+        for tensor in onnx.load(folder / f"{name}.onnx").graph.initializer:
+            key = f"{name}.{tensor.name.removeprefix('decoder.')}"
+            if key in rebuilt.state_dict():
+                weights[key] = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+    rebuilt.load_state_dict(weights)
+    return rebuilt.eval()
+
+
+def config_of(folder):
+    return Config(**json.loads((folder / "card.json").read_text())["config"])
+
+
+def assert_agree(got, expected):
+    for ours, theirs in zip(got, expected, strict=True):
+        assert graphs.relative_error(np.asarray(ours), np.asarray(theirs)) <= 1e-5
+
+
+# The export
+
+
+def test_the_folder_is_complete(exported):
+    names = {path.name for path in exported.iterdir()}
+    assert names == {"encoder.onnx", "decoder.onnx", "card.json", "latents.npz"}
+    assert vae_onnx.load(exported).latent_dim == 3
+
+
+def test_the_name_tells_what_the_model_is(exported, run):
+    card = json.loads((exported / "card.json").read_text())
+    assert card["name"] == f"mnist-{run.name}-3d"
+    assert card["command"].startswith("python -m export train --dataset mnist")
+    assert f"--kind {run.name}" in card["command"]
+    assert str(run.parent) not in json.dumps(card), "a local path"
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder"])
+def test_the_graph_is_clean(exported, name):
+    proto = onnx.load(exported / f"{name}.onnx", load_external_data=False)
+    onnx.checker.check_model(proto, full_check=True)
+    assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", 18)]
+    assert not proto.functions
+    assert not any(tensor.external_data for tensor in proto.graph.initializer)
+    for part in (*proto.graph.node, *proto.graph.input, *proto.graph.output):
+        assert not part.metadata_props
+        assert not part.doc_string
+    assert {node.op_type for node in proto.graph.node} <= {"Gemm", "Relu", "Sigmoid", "Reshape"}
+    content = (exported / f"{name}.onnx").read_bytes()
+    for trace in (b"stack_trace", b"site-packages", b".py"):
+        assert trace not in content
+
+
+def test_the_same_run_gives_the_same_graphs(run, exported, tmp_path):
+    graphs.export_run(run, tmp_path)
+    for name in ("encoder.onnx", "decoder.onnx", "card.json"):
+        assert (tmp_path / name).read_bytes() == (exported / name).read_bytes()
+
+
+def test_the_metadata_stands_in_both_graphs(exported, run):
+    told = vae_onnx.load(exported).metadata
+    assert told["name"] == f"mnist-{run.name}-3d"
+    assert told["dataset"] == "mnist"
+    assert told["version"] == vae_onnx.__version__
+    assert json.loads(told["class_names"]) == list("0123456789")
+    assert float(told["test_total"]) > 100
+    assert ("test_kld" in told) == (run.name == "vae")
+
+
+# The gate
+
+
+@pytest.fixture
+def spoiled(monkeypatch):
+    """An exporter that gets one weight wrong by a thousandth."""
+    original = graphs.to_onnx
+
+    def to_onnx(*arguments):
+        proto = original(*arguments)
+        tensor = next(t for t in proto.graph.initializer if t.name.endswith("hidden.bias"))
+        wrong = numpy_helper.to_array(tensor) + np.float32(1e-3)
+        tensor.CopyFrom(numpy_helper.from_array(wrong, tensor.name))
+        return proto
+
+    monkeypatch.setattr(graphs, "to_onnx", to_onnx)
+
+
+def test_a_failed_gate_writes_nothing_and_exits_non_zero(spoiled, run, tmp_path, capsys):
+    out = tmp_path / "model"
+    assert command.main(["onnx", str(run), "--out", str(out)]) == 1
+    assert "differs from torch" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_failed_gate_keeps_the_model_that_was_there(spoiled, run, exported):
+    before = {path: path.read_bytes() for path in exported.iterdir()}
+    with pytest.raises(graphs.ParityError, match="nothing was written"):
+        graphs.export_run(run, exported)
+    assert {path: path.read_bytes() for path in exported.iterdir()} == before
+
+
+def test_the_gate_fails_at_nan(exported):
+    rebuilt = torch_model(exported, config_of(exported))
+    proto = onnx.load(exported / "encoder.onnx")
+    x = torch.rand(1000, 1, 28, 28)
+    graphs.check_parity(proto, rebuilt.encoder, x)
+    rebuilt.encoder.hidden.bias.data[:] = float("nan")
+    with pytest.raises(graphs.ParityError):
+        graphs.check_parity(proto, rebuilt.encoder, x)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "error"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0),
+        ([0.5], [0.25], 0.25),  # absolute below 1
+        ([10.0, 0.0], [10.0, -1.0], 0.1),  # relative to the largest above
+        ([np.nan], [0.0], np.nan),
+        ([1.0], [1.0, 1.0], np.inf),
+    ],
+)
+def test_relative_error(got, expected, error):
+    result = graphs.relative_error(np.array(got), np.array(expected))
+    np.testing.assert_equal(result, error)
+
+
+def test_an_unwritable_folder_is_an_error(run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert command.main(["onnx", str(run), "--out", str(tmp_path / "file" / "model")]) == 1
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_missing_run_is_an_error(tmp_path, capsys):
+    assert command.main(["onnx", str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 1
+    assert "best.pt is missing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+# The committed models
+
+
+# onnx.reference computes the sigmoid as 1 / (1 + exp(-x)), which is right at exp's overflow too.
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_committed_graphs_agree_with_reference_and_torch(bundled, test_images, batch_size):
+    x = test_images[bundled.metadata["dataset"]][-batch_size:]
+    rebuilt = torch_model(bundled.folder, config_of(bundled.folder))
+    codes = bundled.encode(x)
+    for graph, module, value in (
+        (bundled.encoder.graph, rebuilt.encoder, x),
+        (bundled.decoder.graph, graphs.PictureDecoder(rebuilt), codes),
+    ):
+        got = graph(value)
+        assert_agree(
+            got, ReferenceEvaluator(str(graph.path)).run(None, {next(iter(graph.inputs)): value})
+        )
+        with torch.inference_mode():
+            expected = module(torch.from_numpy(value))
+        assert_agree(got, expected if isinstance(expected, tuple) else (expected,))
+
+
+def test_committed_models_are_the_reports(bundled):
+    """784-400-2-400-784: 631,188 parameters, 802 fewer without the head of the variance."""
+    count = {"vae": 631_188, "ae": 630_386}[bundled.kind]
+    card = json.loads((bundled.folder / "card.json").read_text())
+    assert card["parameters"] == count
+    weights = [
+        numpy_helper.to_array(tensor)
+        for graph in (bundled.encoder.graph, bundled.decoder.graph)
+        for tensor in onnx.load(graph.path).graph.initializer
+    ]
+    assert sum(w.size for w in weights if w.dtype == np.float32) == count
+
+
+def test_the_card_tells_the_truth_about_the_test_set(bundled, test_images):
+    """The metrics of the card again, from the graphs alone."""
+    x = test_images[bundled.metadata["dataset"]]
+    metrics = json.loads((bundled.folder / "card.json").read_text())["metrics"]
+    assert metrics["images"] == len(x) == 10_000
+
+    def recon(z):
+        # onnxruntime's Sigmoid gives exactly 0 below a logit of -16, where the loss needs p itself.
+        p = bundled.decode(z).astype(np.float64).clip(1e-10, 1 - 1e-7)
+        return -(x[:, 0] * np.log(p) + (1 - x[:, 0]) * np.log1p(-p)).sum(axis=(1, 2)).mean()
+
+    if bundled.kind == "ae":
+        assert recon(bundled.encode(x)) == pytest.approx(metrics["recon"], abs=0.05)
+        return
+    posterior = bundled.posterior(x)
+    mu, log_var = posterior.mu.astype(np.float64), posterior.log_var.astype(np.float64)
+    kld = 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var).sum(axis=1).mean()
+    assert kld == pytest.approx(metrics["kld"], abs=1e-3)
+    rng = np.random.default_rng(0)
+    # Other noise than the card's: four draws over 10,000 images lie within 0.2 nats.
+    drawn = np.mean([recon(posterior.sample(rng)) for _ in range(4)])
+    assert drawn == pytest.approx(metrics["recon"], abs=0.2)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("vae", 261.10), ("ae", 253.0)])
+def test_fashion_mnist_reaches_the_reports_figures(name, limit):
+    folder = vae_onnx.load(f"fashion-mnist-{name}").folder
+    assert json.loads((folder / "card.json").read_text())["metrics"]["total"] <= limit

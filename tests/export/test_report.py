@@ -1,0 +1,103 @@
+import re
+import shutil
+
+import pytest
+
+from export import compare, figures, markdown, report, runs
+from export.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny_run, data_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("drawn")
+    figures.write(tiny_run("vae"), tiny_run("ae"), out, data_dir)
+    return out
+
+
+@pytest.fixture
+def pair(tiny_run, drawn, tmp_path):
+    """A folder as `all` leaves it, with one run by the report's recipe."""
+    folder = tmp_path / "fashion-mnist"
+    for name, kind in (("vae", "vae"), ("ae", "ae"), ("vae-report", "vae")):
+        shutil.copytree(tiny_run(kind), folder / name)
+    shutil.copytree(drawn, folder / "figures")
+    return folder
+
+
+def cells(text, row):
+    (line,) = re.findall(rf"^\| {re.escape(row)} +\|(.*)\|$", text, flags=re.MULTILINE)
+    return [cell.strip() for cell in line.split("|")]
+
+
+def test_the_report_puts_published_figures_beside_those_of_the_runs(pair, tmp_path):
+    out = tmp_path / "docs" / "report.md"
+    report.write([pair], out)
+    text = out.read_text(encoding="utf-8")
+    vae, ae = runs.read(pair / "vae"), runs.read(pair / "ae")
+
+    first = report.short(vae.history[0]["train"])
+    row, _ = re.findall(r"^\| epoch 1, training +\|(.*)\|$", text, flags=re.MULTILINE)
+    assert [cell.strip() for cell in row.split("|")] == ["296.81 (289.86 + 6.95)", first, first]
+    assert "268.83" in text
+    _, test_row = re.findall(r"^\| test +\|(.*)\|$", text, flags=re.MULTILINE)
+    assert [cell.strip() for cell in test_row.split("|")] == ["", f"{ae.metrics['total']:.2f}"]
+
+    assert text.count("<details>") == text.count("</details>") == 3
+    for entry in (*vae.history, *ae.history):
+        assert report.short(entry["validation"]) in text
+    for run in ("vae", "ae", "vae-report"):
+        assert f"--out {(pair / run).as_posix()}\n" in text
+        assert f"python -m export evaluate {(pair / run).as_posix()}" in text
+
+
+def test_every_picture_of_the_report_is_beside_it(pair, tmp_path):
+    out = tmp_path / "docs" / "report.md"
+    report.write([pair], out)
+    links = re.findall(r"!\[.+\]\((.+)\)", out.read_text(encoding="utf-8"))
+    assert len(links) == 7
+    for link in links:
+        assert link.startswith("figures/fashion-mnist/")
+        copied = (out.parent / link).read_bytes()
+        assert copied == (pair / "figures" / link.rpartition("/")[2]).read_bytes()
+
+
+def test_the_same_runs_give_the_same_report(pair, tmp_path):
+    first, second = (tmp_path / name / "report.md" for name in ("a", "b"))
+    report.write([pair], first)
+    report.write([pair], second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_run_that_is_not_evaluated_stops_the_report_before_it_is_written(pair, tmp_path):
+    (pair / "ae" / runs.METRICS).unlink()
+    with pytest.raises(FileNotFoundError, match=r"`python -m export evaluate .*ae` writes it"):
+        report.write([pair], tmp_path / "docs" / "report.md")
+    assert not (tmp_path / "docs").exists()
+
+
+def test_the_comparison(tiny_run, tmp_path, capsys):
+    folders = [tiny_run("vae"), tiny_run("ae")]
+    text = compare.compare(folders, tmp_path / "comparison.md")
+    assert capsys.readouterr().out == text + "\n"
+    assert (tmp_path / "comparison.md").read_text(encoding="utf-8") == text + "\n"
+    vae, ae = map(runs.read, folders)
+    assert cells(text, "model") == ["fashion-mnist-vae", "fashion-mnist-ae"]
+    assert cells(text, "parameters") == ["26,004", "25,970"]
+    assert cells(text, "epochs") == ["3", "3"]
+    assert cells(text, "test, recon") == [f"{run.metrics['recon']:.2f}" for run in (vae, ae)]
+    assert cells(text, "test, kld") == [f"{vae.metrics['kld']:.2f}", "-"]
+
+
+def test_there_is_nothing_to_compare():
+    with pytest.raises(ConfigError, match="at least one run folder, got none"):
+        compare.compare([])
+
+
+def test_a_table_is_aligned():
+    text = markdown.table(["name", "n"], [["a", "1"], ["long name", "1000"]])
+    assert text.splitlines() == [
+        "| name      |    n |",
+        "| --------- | ---: |",
+        "| a         |    1 |",
+        "| long name | 1000 |",
+    ]

@@ -1,0 +1,257 @@
+import math
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from export import checkpoint, runs, train
+from export.config import Config
+from export.errors import ConfigError, DivergedError, RunError
+from export.evaluate import losses
+
+ROOT = Path(__file__).parents[2]
+CONFIG = Config(hidden_dim=16, epochs=4, batch_size=64)
+
+
+def without_seconds(history):
+    return [{**entry, "seconds": 0} for entry in history]
+
+
+def assert_same_run(ours, theirs):
+    assert without_seconds(runs.read_history(ours)) == without_seconds(runs.read_history(theirs))
+    for which in (checkpoint.BEST, checkpoint.LAST):
+        a, b = (checkpoint.load(run / which) for run in (ours, theirs))
+        assert a["epoch"] == b["epoch"]
+        for name, weights in a["model"].items():
+            assert torch.equal(weights, b["model"][name])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, images):
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
+    train.train(CONFIG, *images, out)
+    return out
+
+
+def test_training_learns_and_leaves_its_files(tmp_path, images, capsys):
+    history = train.train(CONFIG, *images, tmp_path / "run")
+    assert history[-1]["validation"]["loss"] < history[0]["validation"]["loss"] - 20
+    assert history == runs.read_history(tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "config.json",
+        "history.jsonl",
+        "best.pt",
+        "last.pt",
+    }
+    log = capsys.readouterr().out.splitlines()
+    assert log[0].startswith("fashion-mnist-vae: 26,004 parameters, 500 training and 300 valid")
+    first = history[0]["train"]
+    assert log[1].startswith(
+        f"epoch  1/4  train {first['loss']:.2f} (recon {first['recon']:.2f} + "
+        f"kld {first['kld']:.2f})  validation "
+    )
+    assert log[1].endswith(" s")
+    best = history[0]["validation"]["loss"]
+    assert log[2] == f"             new best model saved (validation {best:.2f})"
+
+
+def test_the_losses_of_an_ae_are_recon_alone(tmp_path, images, capsys):
+    config = Config(kind="ae", hidden_dim=8, epochs=1)
+    (entry,) = train.train(config, *images, tmp_path)
+    assert entry["train"].keys() == entry["validation"].keys() == {"loss", "recon"}
+    assert entry["validation"]["loss"] == entry["validation"]["recon"]
+    loss = entry["validation"]["loss"]
+    assert f"  validation {loss:.2f}  " in capsys.readouterr().out
+
+
+def test_the_history_agrees_with_the_checkpoints(uninterrupted, images):
+    history = runs.read_history(uninterrupted)
+    last, _ = checkpoint.load_model(uninterrupted, "last")
+    assert losses(last, images[1]) == pytest.approx(history[-1]["validation"])
+    best, _ = checkpoint.load_model(uninterrupted, "best")
+    assert losses(best, images[1]) == pytest.approx(runs.best_epoch(history)["validation"])
+
+
+def test_a_run_is_reproducible_and_the_seed_matters(tmp_path, uninterrupted, images):
+    train.train(CONFIG, *images, tmp_path / "same")
+    assert_same_run(tmp_path / "same", uninterrupted)
+    other = Config(**{**vars(CONFIG), "seed": 1})
+    history = train.train(other, *images, tmp_path / "other")
+    assert history[0]["train"] != runs.read_history(uninterrupted)[0]["train"]
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1, 3])
+def test_ctrl_c_and_resume_give_the_uninterrupted_run(
+    tmp_path, uninterrupted, images, monkeypatch, epochs_before
+):
+    steps = math.ceil(len(images[0]) / CONFIG.batch_size)
+    calls = iter(range(epochs_before * steps + 3))  # in the middle of an epoch
+
+    def interrupted_terms(*args):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return terms(*args)
+
+    terms = train.terms
+    monkeypatch.setattr(train, "terms", interrupted_terms)
+    message = f"stopped after epoch {epochs_before}; go on with --resume"
+    with pytest.raises(KeyboardInterrupt, match=message):
+        train.train(CONFIG, *images, tmp_path / "run")
+    monkeypatch.undo()
+    train.train(CONFIG, *images, tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+@pytest.mark.parametrize("lost", ["history.jsonl", "last.pt"])
+def test_resume_after_a_kill_between_two_files(tmp_path, uninterrupted, images, monkeypatch, lost):
+    """The files of an epoch are best, last, history, in this order."""
+
+    class KilledError(Exception):
+        pass
+
+    def write_or_die(write):
+        def wrapped(path, content):
+            name = runs.HISTORY if isinstance(content, list) else path.name
+            if name == lost and len(content if name == runs.HISTORY else content["history"]) == 2:
+                raise KilledError
+            write(path, content)
+
+        return wrapped
+
+    monkeypatch.setattr(train.checkpoint, "save", write_or_die(checkpoint.save))
+    monkeypatch.setattr(train.runs, "write_history", write_or_die(runs.write_history))
+    with pytest.raises(KilledError):
+        train.train(CONFIG, *images, tmp_path / "run")
+    monkeypatch.undo()
+    train.train(CONFIG, *images, tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_a_finished_run_is_resumed_to_itself(uninterrupted, images, capsys):
+    before = {path.name: path.read_bytes() for path in uninterrupted.iterdir()}
+    history = train.train(CONFIG, *images, uninterrupted, resume=True)
+    assert history == runs.read_history(uninterrupted)
+    assert "is finished: all 4 epochs are trained" in capsys.readouterr().out
+    assert before == {path.name: path.read_bytes() for path in uninterrupted.iterdir()}
+
+
+def test_nothing_is_overwritten(tmp_path, images):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"--resume, or choose another --out"):
+        train.train(CONFIG, *images, tmp_path)
+    with pytest.raises(RunError, match=r"no run to resume; choose another --out"):
+        train.train(CONFIG, *images, tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_resuming_with_other_options_lists_them(uninterrupted, images):
+    other = Config(hidden_dim=16, epochs=5, batch_size=64, lr=0.5)
+    with pytest.raises(ConfigError) as caught:
+        train.train(other, *images, uninterrupted, resume=True)
+    assert "(--epochs was 4, now 5; --lr was 0.002, now 0.5)" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["optimizer", "history"])
+def test_resuming_from_a_checkpoint_without_state(tmp_path, images, key):
+    train.train(CONFIG, *images, tmp_path)
+    state = checkpoint.load(tmp_path / checkpoint.LAST)
+    del state[key]
+    checkpoint.save(tmp_path / checkpoint.LAST, state)
+    with pytest.raises(RunError, match="cannot be resumed from"):
+        train.train(CONFIG, *images, tmp_path, resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_epochs_before(tmp_path, images):
+    calls = iter(range(10))
+    x_train, x_validation = (x.clone() for x in images)
+
+    def losses_then_spoil(model, x):
+        if next(calls) == 1:  # after the validation of epoch 2
+            x_train[7] = math.nan
+        return losses(model, x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "losses", losses_then_spoil)
+        with pytest.raises(DivergedError, match=r"training loss of epoch 3 is nan.*smaller --lr"):
+            train.train(CONFIG, x_train, x_validation, tmp_path)
+    assert len(runs.read_history(tmp_path)) == 2
+    model, _ = checkpoint.load_model(tmp_path, "last")
+    assert all(weights.isfinite().all() for weights in model.parameters())
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, images):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        train.train(CONFIG, *images, tmp_path / "file" / "run")
+
+
+def test_the_cosine_schedule_warms_up_over_one_epoch_and_ends_at_zero():
+    config = Config(epochs=10, lr=1.0)
+    rates = [train.learning_rate(config, step, 100) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[99] == rates[100] == max(rates) == 1.0
+    assert rates[550] == pytest.approx(0.5)
+    assert all(later < earlier for earlier, later in pairwise(rates[100:]))
+    assert 0 < rates[-1] < 1e-5
+
+
+def test_the_constant_schedule_is_constant_and_one_epoch_is_enough_for_either():
+    constant = Config(epochs=2, lr=0.3, schedule="constant")
+    assert {train.learning_rate(constant, step, 7) for step in range(14)} == {0.3}
+    assert train.learning_rate(Config(epochs=1, lr=1.0), 6, 7) == 1.0
+
+
+def test_devices(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train.pick_device("auto") == train.pick_device("cpu") == torch.device("cpu")
+    with pytest.raises(
+        ConfigError, match=r"--device cuda, but PyTorch finds no CUDA.*--device cpu"
+    ):
+        train.pick_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert train.pick_device("auto") == torch.device("cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_sees_the_same_randomness(tmp_path, uninterrupted, images):
+    history = train.train(CONFIG, *(x.cuda() for x in images), tmp_path / "run")
+    expected = runs.read_history(uninterrupted)
+    for ours, theirs in zip(history, expected, strict=True):
+        assert ours["train"] == pytest.approx(theirs["train"], rel=1e-3)
+
+
+def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data_dir, splits):
+    """One run on the whole data set, killed in its second epoch and stopped in its third."""
+    config = Config(hidden_dim=4, epochs=4, batch_size=2000)
+    train.train(config, *(split.x for split in splits), tmp_path / "whole")
+
+    run = tmp_path / "run"
+    command = [sys.executable, "-W", "error", "-m", "export", "train", *config.flags().split()]
+    command += ["--device", "cpu", "--data-dir", str(data_dir.absolute()), "--out", str(run)]
+
+    def start(*options):
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([*command, *options], cwd=ROOT, **pipes)
+
+    def signal_after(epoch, process, number):
+        for line in process.stdout:
+            if line.startswith(f"epoch  {epoch}/"):
+                process.send_signal(number)
+                break
+        _, errors = process.communicate()
+        return process.returncode, errors
+
+    assert signal_after(1, start(), signal.SIGKILL) == (-signal.SIGKILL, "")
+    code, errors = signal_after(2, start("--resume"), signal.SIGINT)
+    assert code == 130
+    stopped_after = len(runs.read_history(run))
+    assert stopped_after < config.epochs
+    assert errors == f"stopped after epoch {stopped_after}; go on with --resume\n"
+
+    train.train(config, *(split.x for split in splits), run, resume=True)
+    assert_same_run(run, tmp_path / "whole")
