@@ -9,9 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import tyro
+try:
+    import tyro
+except ModuleNotFoundError:
+    sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
-from export.config import Config, Device, Recipe
+from export.config import DRAWS, Config, Device, Recipe
 from export.errors import UserError
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
@@ -42,7 +45,7 @@ def train(
     train.run(config, out, data_dir, device, resume)
 
 
-def evaluate(run: RunFolder, data_dir: OptionalPath = None, draws: int = 16) -> None:
+def evaluate(run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
     Args:

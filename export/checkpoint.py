@@ -16,8 +16,9 @@ LAST = "last.pt"
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically; `state` holds at least "config", "epoch" and "model"."""
-    with files.atomic(path) as partial:
-        torch.save(state, partial)
+    # Through a file of Python's: torch's own writer reports a full disk as a RuntimeError.
+    with files.atomic(path) as partial, partial.open("wb") as file:
+        torch.save(state, file)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -27,11 +28,11 @@ def load(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         RunError: the file is truncated or not a checkpoint of ours.
     """
-    remedy = f"`python -m export train --out {path.parent}` writes it"
+    remedy = f"delete {path.parent} and train again"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; {remedy}") from None
+        raise FileNotFoundError(f"{path} is missing; `python -m export train` writes it") from None
     except PermissionError:
         raise  # the file itself may be sound
     except Exception as error:  # zip, pickle and torch each have their own for a damaged file

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from export.errors import ConfigError
 
+DRAWS = 16  # samples of a VAE's noise per test image
+
 Dataset = Literal["fashion-mnist", "mnist"]
 Kind = Literal["vae", "ae"]
 Device = Literal["auto", "cpu", "cuda"]

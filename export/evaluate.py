@@ -9,6 +9,7 @@ from torch import Tensor
 
 from export import runs
 from export.checkpoint import load_model
+from export.config import DRAWS
 from export.data import Split, load_test
 from export.errors import ConfigError
 from export.loss import terms
@@ -56,7 +57,7 @@ def losses(model: VAE | AE, x: Tensor) -> runs.Losses:
     return {"loss": sum(means.values()), **means}
 
 
-def metrics(model: VAE | AE, test: Split, draws: int = 16) -> dict[str, Any]:
+def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
     """Score a model on the test set.
 
     Args:
@@ -80,7 +81,7 @@ def metrics(model: VAE | AE, test: Split, draws: int = 16) -> dict[str, Any]:
     }
 
 
-def evaluate(run: Path, data_dir: Path | None = None, draws: int = 16) -> dict[str, Any]:
+def evaluate(run: Path, data_dir: Path | None = None, draws: int = DRAWS) -> dict[str, Any]:
     """Score the best checkpoint of a run on the test set, print it and write `metrics.json`.
 
     Raises:

@@ -1,5 +1,6 @@
 """The figures of the report, for a VAE and an AE trained on the same data set."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +14,15 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+import vae_onnx
 from export import files, runs
 from export.checkpoint import load_model
 from export.data import CLASSES, Split, class_names, load_test
 from export.errors import ConfigError
 from export.model import AE, VAE, codes
 from export.runs import Epoch
+from vae_onnx import latent
+from vae_onnx.graph import Array
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -107,10 +111,12 @@ def latent_space(model: VAE | AE, test: Split, names: Sequence[str]) -> Figure:
     order = np.random.default_rng(SEED).permutation(len(z))
     colours = np.array(CLASS_COLOURS)[labels]
     axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=5, alpha=0.55, linewidths=0)
-    for label, name in enumerate(names):
+    spots = np.stack([np.median(z[labels == label], axis=0) for label in range(len(names))])
+    room = (0.02 + 0.01 * max(map(len, names)), 0.04)  # of a name, as a part of the picture
+    spots = _apart(spots, least=np.ptp(z, axis=0) * room)
+    for label, (name, (x, y)) in enumerate(zip(names, spots, strict=True)):
         axes.scatter([], [], color=CLASS_COLOURS[label], s=30, label=name)
-        centre = np.median(z[labels == label], axis=0)
-        text = axes.text(centre[0], centre[1], name, ha="center", va="center", weight="bold")
+        text = axes.text(x, y, name, ha="center", va="center", weight="bold")
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="class")
     kind, point = ("VAE", "posterior mean") if isinstance(model, VAE) else ("AE", "code")
@@ -146,12 +152,16 @@ def reconstructions(vae: VAE, ae: AE, test: Split, names: Sequence[str]) -> Figu
     """One test image of each class above what the AE and the VAE make of it."""
     first = [int((test.labels == label).nonzero()[0]) for label in range(CLASSES)]
     x = test.x[first]
-    rows = {"original": x, "AE": _decode(ae, codes(ae, x)), "VAE": _decode(vae, codes(vae, x))}
+    rows = {
+        "original": x.reshape(-1, *vae.image_shape[1:]).numpy(),
+        "AE": _decode(ae, codes(ae, x)),
+        "VAE": _decode(vae, codes(vae, x)),
+    }
     figure = Figure(figsize=(10, 3.5))
     panels = figure.subplots(len(rows), CLASSES)
-    for row, (title, images) in zip(panels, rows.items(), strict=True):
-        for axes, image in zip(row, torch.unflatten(images, 1, vae.image_shape), strict=True):
-            _picture(axes, image[0])
+    for row, (title, pictures) in zip(panels, rows.items(), strict=True):
+        for axes, picture in zip(row, pictures, strict=True):
+            _picture(axes, picture)
         row[0].set_ylabel(title, weight="bold")
     for axes, name in zip(panels[0], names, strict=True):
         axes.set_title(name, weight="normal", size=9)
@@ -165,19 +175,18 @@ def prior_samples(vae: VAE) -> Figure:
     z = torch.randn(rows * columns, vae.latent_dim, generator=generator)
     figure = Figure(figsize=(10, 5.3))
     axes = figure.add_subplot()
-    _picture(axes, _tile(vae, z, rows))
+    _picture(axes, vae_onnx.tile(_decode(vae, z), columns))
     axes.set_title("VAE: decoded samples of the prior, z ~ N(0, I)")
     return figure
 
 
 def latent_grid(vae: VAE) -> Figure:
     """The latent plane decoded at the quantiles of the prior: equal probability a picture."""
-    quantiles = torch.special.ndtri((torch.arange(GRID_SIDE) + 0.5) / GRID_SIDE)
-    # Rows run downwards in a picture, the second dimension upwards in a plane.
-    z = torch.cartesian_prod(quantiles.flip(0), quantiles).flip(1)
+    quantiles = latent.prior_axis(GRID_SIDE)
+    z = torch.from_numpy(latent.plane(quantiles, quantiles))
     figure = Figure(figsize=(8, 8.3))
     axes = figure.add_subplot()
-    picture = _tile(vae, z, GRID_SIDE)
+    picture = vae_onnx.tile(_decode(vae, z), GRID_SIDE)
     _picture(axes, picture)
     centres = (np.arange(GRID_SIDE) + 0.5) * len(picture) / GRID_SIDE
     shown = np.linspace(0, GRID_SIDE - 1, 6).round().astype(int)
@@ -187,6 +196,19 @@ def latent_grid(vae: VAE) -> Figure:
     axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
     axes.set_title(f"VAE: decoded latent plane, {GRID_SIDE}x{GRID_SIDE} quantiles of the prior")
     return figure
+
+
+def _apart(spots: Array, least: Array) -> Array:
+    """Move spots (N, 2) up or down until each pair is `least` (2,) apart in one of the two."""
+    spots = spots.copy()
+    for _ in range(100):
+        for one, other in itertools.combinations(range(len(spots)), 2):
+            gap = spots[other] - spots[one]
+            if (np.abs(gap) < least).all():
+                push = (least[1] - abs(gap[1])) / 2 * (1 if gap[1] >= 0 else -1)
+                spots[other, 1] += push
+                spots[one, 1] -= push
+    return spots
 
 
 def _is_flat(model: VAE | AE, path: Path) -> bool:
@@ -223,26 +245,19 @@ def _finish(axes: Axes, title: str) -> None:
     axes.legend()
 
 
-def _picture(axes: Axes, image: Tensor) -> None:
+def _picture(axes: Axes, image: Array) -> None:
     """Show an image (height, width) in [0, 1] as dark ink on white paper."""
-    axes.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
 
 @torch.inference_mode()
-def _decode(model: VAE | AE, z: Tensor) -> Tensor:
-    """Decode z (N, latent_dim) to pictures (N, 784) in [0, 1]."""
-    x_recon: Tensor = model.decoder(z).sigmoid()
-    return x_recon
-
-
-def _tile(vae: VAE, z: Tensor, rows: int) -> Tensor:
-    """Decode z row by row into one picture (rows * height, columns * width)."""
-    _, height, width = vae.image_shape
-    pictures = _decode(vae, z).reshape(rows, -1, height, width)
-    return pictures.permute(0, 2, 1, 3).reshape(rows * height, -1)
+def _decode(model: VAE | AE, z: Tensor) -> Array:
+    """Decode z (N, latent_dim) to pictures (N, height, width) in [0, 1]."""
+    pictures: Array = model.decoder(z).sigmoid().reshape(-1, *model.image_shape[1:]).numpy()
+    return pictures
 
 
 def _save(path: Path, figure: Figure) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -23,12 +22,11 @@ from export import checkpoint, data, evaluate
 from export.config import Config
 from export.errors import UserError
 from export.model import AE, VAE, codes, parameters
+from vae_onnx.graph import Array
 
 OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
 BATCH_SIZES: Final = (1, 2, 7, 1000)
 TOLERANCE: Final = 1e-5
-
-Array = npt.NDArray[np.float32]
 
 
 class ParityError(UserError, RuntimeError):
@@ -54,7 +52,8 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
 
     Args:
         run: Folder of the run, as `python -m export train` wrote it.
-        out: The model folder; its files are replaced, all of them or none.
+        out: The model folder. Its files are complete before the first of them is replaced; should
+            the process be killed between two, the fingerprint in the graphs gives it away.
         data_dir: Where the data sets are.
 
     Raises:
@@ -67,7 +66,7 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
     test = data.load_test(config.dataset, data_dir)
     metrics = evaluate.metrics(model, test)
     z = codes(model, test.x)
-    told = describe(config, metrics, codes(model, train.x))
+    told = describe(config, model, metrics, codes(model, train.x))
 
     x = test.x.reshape(-1, *model.image_shape)
     outputs = ["mu", "log_var"] if config.kind == "vae" else ["z"]
@@ -165,7 +164,9 @@ def relative_error(got: Array, expected: Array) -> float:
     return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
 
 
-def describe(config: Config, metrics: dict[str, Any], z_train: Tensor) -> dict[str, str]:
+def describe(
+    config: Config, model: VAE | AE, metrics: dict[str, Any], z_train: Tensor
+) -> dict[str, str]:
     """Return what both graphs say of the model, for a host that has nothing but the file."""
     low, high = np.quantile(z_train.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
     told = {
@@ -177,6 +178,7 @@ def describe(config: Config, metrics: dict[str, Any], z_train: Tensor) -> dict[s
         "polarity": "0.0 paper, 1.0 ink",
         "likelihood": "Bernoulli, x_recon is its mean",
         "prior": "N(0, I)" if config.kind == "vae" else "none",
+        "fingerprint": fingerprint(model),
         "latent_range": json.dumps([low, high]),
         "version": vae_onnx.__version__,
         "licence": "MIT",
@@ -184,6 +186,12 @@ def describe(config: Config, metrics: dict[str, Any], z_train: Tensor) -> dict[s
     parts = ("total", "recon", "kld") if config.kind == "vae" else ("total", "recon")
     nats = {f"test_{part}": f"{metrics[part]:.2f}" for part in parts}
     return told | nats
+
+
+def fingerprint(model: VAE | AE) -> str:
+    """Return a hash of all weights: the two graphs of one model have it in common."""
+    weights = b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())
+    return hashlib.sha256(weights).hexdigest()[:16]
 
 
 def make_card(
@@ -194,7 +202,8 @@ def make_card(
     graphs: dict[str, bytes],
 ) -> dict[str, Any]:
     """Return the record of a model: what it is, how it came about, how good it is."""
-    shown = run.name if run.is_absolute() else run.as_posix()  # no local path in the card
+    # No path of this machine in the card.
+    shown = run.name if run.is_absolute() or ".." in run.parts else run.as_posix()
     return {
         "name": config.model_name,
         "config": dataclasses.asdict(config),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from export import compare, files, markdown, runs
-from export.config import Dataset, Kind
+from export.config import DRAWS, Config, Dataset, Kind
 from export.runs import Epoch, Losses, Run
 
 TITLES: Final[dict[Dataset, str]] = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
@@ -81,8 +81,7 @@ def write(folders: Sequence[Path], out: Path) -> None:
     pairs = [read(folder) for folder in folders]
     sections = [INTRODUCTION]
     for pair in pairs:
-        dataset = pair.vae.config.dataset
-        pictures = _copy_figures(pair.folder / "figures", out.parent / "figures" / dataset)
+        pictures = _copy_figures(pair.folder / "figures", out.parent / "figures" / pair.folder.name)
         sections.append(section(pair, [picture.relative_to(out.parent) for picture in pictures]))
     files.write_text(out, "\n\n".join(sections))
     print(f"wrote {out}")
@@ -111,7 +110,7 @@ def section(pair: Pair, pictures: Sequence[Path]) -> str:
         columns = {"trained here": run}
         if retrained is not None:
             columns["the report's recipe, retrained"] = retrained
-        published = PUBLISHED.get((dataset, run.config.kind), {})
+        published = _published(run.config)
         parts.append(f"### {title}, epoch by epoch")
         parts.append(losses_table(columns, published))
         parts.append(_commands(list(columns.values())))
@@ -133,6 +132,13 @@ def losses_table(columns: Mapping[str, Run], published: Mapping[str, str]) -> st
         ["nats per image", *cells],
         [[row, *(column.get(row, "") for column in cells.values())] for row in rows],
     )
+
+
+def _published(config: Config) -> Mapping[str, str]:
+    """What was published of this model, if it was: the report has one size of it."""
+    if (config.hidden_dim, config.latent_dim) != (400, 2):
+        return {}
+    return PUBLISHED.get((config.dataset, config.kind), {})
 
 
 def _cells(run: Run) -> dict[str, str]:
@@ -157,9 +163,10 @@ def _commands(shown: Sequence[Run]) -> str:
     lines = []
     for run in shown:
         folder = run.folder.as_posix()
-        draws = f" --draws {run.metrics['draws']}" if run.metrics.get("draws", 16) != 16 else ""
+        draws = run.metrics.get("draws", DRAWS)
+        option = f" --draws {draws}" if draws != DRAWS else ""
         lines.append(f"python -m export train {run.config.flags()} --out {folder}")
-        lines.append(f"python -m export evaluate {folder}{draws}")
+        lines.append(f"python -m export evaluate {folder}{option}")
     return _code(lines)
 
 

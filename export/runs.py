@@ -52,6 +52,11 @@ def write_metrics(run: Path, metrics: dict[str, Any]) -> None:
     files.write_text(run / METRICS, json.dumps(metrics, indent=2))
 
 
+def drop_metrics(run: Path) -> None:
+    """Delete `metrics.json`: it is of a model that is the best no longer."""
+    (run / METRICS).unlink(missing_ok=True)
+
+
 def read_config(run: Path) -> Config:
     """Read the config that a run was started with.
 

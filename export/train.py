@@ -45,6 +45,7 @@ def run(
     resume: bool = False,
 ) -> list[Epoch]:
     """Load the data set and train on it; see `train`."""
+    check_folder(out, config, resume)  # before the data set, which may have to be downloaded
     x_train, x_validation = (
         split.x for split in load_train_validation(config.dataset, data_dir, pick_device(device))
     )
@@ -156,10 +157,10 @@ def epoch_line(entry: Epoch, epochs: int) -> str:
     )
 
 
-def _losses_text(losses: Losses) -> str:
-    if "kld" not in losses:
-        return f"{losses['loss']:.2f}"
-    return f"{losses['loss']:.2f} (recon {losses['recon']:.2f} + kld {losses['kld']:.2f})"
+def _losses_text(values: Losses) -> str:
+    if "kld" not in values:
+        return f"{values['loss']:.2f}"
+    return f"{values['loss']:.2f} (recon {values['recon']:.2f} + kld {values['kld']:.2f})"
 
 
 def _restore(out: Path, model: VAE | AE, optimizer: Adam) -> list[Epoch]:
@@ -184,6 +185,7 @@ def _save(
     """Write best, then last, then history: cut off in between, a resumed run repeats the epoch."""
     state = {"config": asdict(config), "epoch": len(history), "model": model.state_dict()}
     if history[-1]["best"]:
+        runs.drop_metrics(out)
         checkpoint.save(out / checkpoint.BEST, state)
     resumable = {**state, "optimizer": optimizer.state_dict(), "history": history}
     checkpoint.save(out / checkpoint.LAST, resumable)

@@ -14,13 +14,15 @@ from vae_onnx import files
 from vae_onnx.graph import Array
 from vae_onnx.images import Shape, to_x
 
-ERRORS = (OSError, ValueError, TypeError, ModuleNotFoundError)
+ERRORS = (OSError, ValueError, TypeError, ModuleNotFoundError, MemoryError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
     options = _parser().parse_args(arguments)
     try:
+        if options.out:
+            files.check_output(options.out, options.suffixes)
         options.run(options)
     except ERRORS as error:
         print(f"vae-onnx: error: {error}", file=sys.stderr)
@@ -38,8 +40,6 @@ def info(options: argparse.Namespace) -> None:
 
 def encode(options: argparse.Namespace) -> None:
     """Images -> z."""
-    if options.out:
-        files.check_suffix(options.out, (".npy",))
     model = vae_onnx.load(options.model)
     z = model.encode(_read_images(options, model.image_shape))
     if options.out:
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "-o", "--out", type=Path, help=".npy file; without it, z is printed, one row an image"
     )
+    command.set_defaults(suffixes=(".npy",))
 
     command = _command(commands, decode, "z (N, latent_dim) -> pictures")
     command.add_argument("model", metavar="MODEL")
@@ -125,7 +126,7 @@ def _command(
     summary: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=summary, description=summary)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, out=None, suffixes=files.PICTURES)
     return command
 
 
@@ -142,7 +143,8 @@ def _add_images(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--drawing",
         action="store_true",
-        help="pictures of any size, each with one drawing: centred and scaled as MNIST's digits",
+        help="pictures of any size, each with one drawing: centred and scaled as MNIST's digits; "
+        "all that is not exactly paper (black, with --invert white) counts as ink",
     )
     command.add_argument(
         "--invert", action="store_true", help="the pictures show dark ink on light paper"
@@ -162,7 +164,7 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
     """Read what the command line names as x (N, channels, height, width)."""
     paths: list[Path] = options.images
-    if paths[0].suffix == ".npy":
+    if paths[0].suffix.lower() == ".npy":
         if len(paths) > 1 or options.drawing or options.invert:
             raise ValueError("a .npy file stands alone, without --drawing and --invert")
         return to_x(files.read_array(paths[0]), image_shape)

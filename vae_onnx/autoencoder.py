@@ -310,12 +310,13 @@ class Autoencoder:
                     f"{self.folder}: encoder.onnx and decoder.onnx must agree on {what}, "
                     f"got {ours} and {theirs}"
                 )
-        names = [graph.metadata.get("name") for graph in (self.encoder, self.decoder)]
-        if names[0] != names[1]:
-            raise GraphError(
-                f"{self.folder}: encoder.onnx is of the model {names[0]}, "
-                f"decoder.onnx of {names[1]}; put the two of one model together"
-            )
+        for key in ("name", "fingerprint"):
+            ours, theirs = self.encoder.metadata.get(key), self.decoder.metadata.get(key)
+            if ours != theirs:
+                raise GraphError(
+                    f"{self.folder}: encoder.onnx is of the model with {key} {ours}, decoder.onnx "
+                    f"of that with {theirs}; put the two of one model together"
+                )
 
 
 def models() -> tuple[str, ...]:

@@ -20,7 +20,8 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
 
     Args:
         ink: uint8 (height, width) of any size; 0 is paper, 255 full ink. Dark ink on white
-            paper must be inverted first: `255 - picture`.
+            paper must be inverted first, `255 - picture`, and the paper of a photograph set to 0:
+            all that is above 0 belongs to the drawing.
 
     Returns:
         x (1, 1, 28, 28) float32 in [0, 1]; zeros where there is no ink.

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from vae_onnx.images import tile, to_uint8
 
+PICTURES = (".npy", ".png")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # Pillow's, of at most 8 bits a channel
+
 
 def read_array(path: Path) -> npt.NDArray[Any]:
     """Read one `.npy` file; pickled objects are refused.
@@ -21,8 +24,11 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         ValueError: It is truncated, or holds no plain array.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            array = np.load(file, allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # numpy, zipfile and tokenize each have their own
         raise ValueError(f"{path} is not a complete .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path} must be a .npy file with one array, got an archive of several")
@@ -40,17 +46,19 @@ def read_picture(path: Path, *, grey: bool, invert: bool) -> npt.NDArray[np.uint
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is truncated or no picture.
+        ValueError: It is truncated, or no picture, or has more than 8 bits a channel.
         ModuleNotFoundError: Pillow is not installed.
     """
     pillow = _pillow()
     try:
         with pillow.open(path) as file:
-            picture = file.convert("RGBA")
+            mode, picture = file.mode, file.convert("RGBA")
     except FileNotFoundError:
         raise
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         raise ValueError(f"{path} is not a complete picture file: {error}") from error
+    if mode not in MODES:
+        raise ValueError(f"{path} must have 8 bits a channel or fewer, got Pillow's mode {mode}")
     paper = (255, 255, 255, 255) if invert else (0, 0, 0, 255)
     opaque = pillow.alpha_composite(pillow.new("RGBA", picture.size, paper), picture)
     array = np.asarray(opaque.convert("L" if grey else "RGB"))
@@ -62,11 +70,12 @@ def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
 
     Raises:
         ValueError: The file name ends otherwise.
+        FileNotFoundError: There is no folder to write to.
         ModuleNotFoundError: PNG is wanted and Pillow is not installed.
         OSError: The file cannot be written.
     """
-    check_suffix(path, (".npy", ".png"))
-    if path.suffix == ".npy":
+    check_output(path, PICTURES)
+    if path.suffix.lower() == ".npy":
         write_array(path, pictures)
         return
     sheet = _pillow().fromarray(to_uint8(tile(pictures)))
@@ -82,16 +91,21 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     _write(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
-def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
-    """Raise ValueError unless the file name ends in one of these."""
-    if path.suffix not in suffixes:
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """See before the work that its result can be written.
+
+    Raises:
+        ValueError: The file name ends in none of the suffixes.
+        FileNotFoundError: There is no folder to write to.
+    """
+    if path.suffix.lower() not in suffixes:
         raise ValueError(f"the file name must end in {' or '.join(suffixes)}, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
     """Write to a temporary file beside `path`, then rename: never half a file."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

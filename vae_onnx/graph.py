@@ -59,9 +59,19 @@ class Graph:
         return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
 
     def __call__(self, value: npt.NDArray[Any]) -> list[Array]:
-        """Run the graph on its one input; the outputs come in the order of the graph."""
+        """Run the graph on its one input; the outputs come in the order of the graph.
+
+        Raises:
+            GraphError: The graph contradicts itself, which shows only when it runs.
+        """
         (name,) = self.inputs
-        outputs: list[Array] = self._session.run(None, {name: value})
+        try:
+            outputs: list[Array] = self._session.run(None, {name: value})
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise GraphError(
+                f"{self.path} failed on {name} {value.dtype} {list(value.shape)}, which it "
+                f"declares to take; export it again. onnxruntime says: {error}"
+            ) from error
         return outputs
 
     def expect(self, inputs: set[str], *outputs: set[str]) -> None:

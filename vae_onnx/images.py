@@ -19,7 +19,7 @@ def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
     Args:
         images: uint8 in [0, 255] or float in [0, 1]. For grey 28x28 images: (28, 28), (N, 28, 28),
             (N, 28, 28, 1), (N, 1, 28, 28) or (N, 784); for colour (H, W, 3), (N, H, W, 3),
-            (N, 3, H, W) or (N, 3*H*W). A picture of Pillow counts as an array.
+            (N, 3, H, W) or (N, 3*H*W). A picture of Pillow in mode L or RGB counts as an array.
         image_shape: (channels, height, width) that the graph expects.
 
     Returns:
@@ -35,9 +35,7 @@ def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
         raise ValueError(f"images must hold at least one image, got shape {array.shape}")
     if array.dtype == np.uint8:
         return batch.astype(np.float32) / np.float32(255)
-    low, high = float(batch.min()), float(batch.max())
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        raise ValueError(_range_message(low, high))
+    _check_range(batch, "images")
     return np.ascontiguousarray(batch, dtype=np.float32)
 
 
@@ -49,11 +47,20 @@ def from_x(x: Array) -> Array:
 
 
 def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """Turn pictures in [0, 1] into uint8 in [0, 255] of the same shape, rounded to nearest."""
-    return np.rint(np.asarray(pictures) * np.float32(255)).astype(np.uint8)
+    """Turn pictures in [0, 1] into uint8 in [0, 255] of the same shape, rounded to nearest.
+
+    Raises:
+        TypeError: The pictures are not float.
+        ValueError: A value is out of range or NaN.
+    """
+    array = np.asarray(pictures)
+    if array.dtype.kind != "f":
+        raise TypeError(f"pictures must be float in [0, 1], got {array.dtype}")
+    _check_range(array, "pictures")
+    return np.rint(array * np.float32(255)).astype(np.uint8)
 
 
-def tile(pictures: npt.NDArray[Any], columns: int | None = None) -> npt.NDArray[Any]:
+def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any]:
     """Lay pictures (N, H, W) or (N, H, W, 3) out on one sheet, row by row.
 
     Args:
@@ -66,19 +73,18 @@ def tile(pictures: npt.NDArray[Any], columns: int | None = None) -> npt.NDArray[
     Raises:
         ValueError: `pictures` has another rank or is empty, or `columns` is below 1.
     """
-    if pictures.ndim not in (3, 4) or pictures.shape[0] == 0:
-        raise ValueError(
-            f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {pictures.shape}"
-        )
-    count, height, width = pictures.shape[:3]
+    array = np.asarray(pictures)
+    if not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) or len(array) == 0:
+        raise ValueError(f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {array.shape}")
+    count, height, width = array.shape[:3]
     columns = math.ceil(math.sqrt(count)) if columns is None else columns
     if columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns}")
     rows = math.ceil(count / columns)
-    sheet = np.zeros((rows * columns, *pictures.shape[1:]), pictures.dtype)
-    sheet[:count] = pictures
-    sheet = sheet.reshape(rows, columns, *pictures.shape[1:]).swapaxes(1, 2)
-    return sheet.reshape(rows * height, columns * width, *pictures.shape[3:])
+    sheet = np.zeros((rows * columns, *array.shape[1:]), array.dtype)
+    sheet[:count] = array
+    sheet = sheet.reshape(rows, columns, *array.shape[1:]).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, *array.shape[3:])
 
 
 def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -89,7 +95,7 @@ def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise TypeError(
             f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "
-            "convert with .astype(np.uint8)"
+            f"convert with .astype({'np.float32' if array.dtype == bool else 'np.uint8'})"
         )
     return array
 
@@ -117,10 +123,11 @@ def _layouts(image_shape: Shape) -> str:
     )
 
 
-def _range_message(low: float, high: float) -> str:
-    if math.isnan(low) or math.isinf(low) or math.isinf(high):
-        return "images must be finite, got NaN or infinity"
-    expected = f"float images must be in [0, 1], got [{low!r}, {high!r}]; "
-    if low >= 0 and 1.5 < high <= 255:
-        return expected + "divide by 255, or pass them as uint8"
-    return expected + "scale or clip them"
+def _check_range(array: npt.NDArray[Any], name: str) -> None:
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if low >= 0 and high <= 1:
+        return
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    scale = "divide by 255, or pass uint8" if low >= 0 and 1.5 < high <= 255 else "scale or clip"
+    raise ValueError(f"float {name} must be in [0, 1], got [{low!r}, {high!r}]; {scale}")

@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,8 +45,19 @@ def test_a_truncated_checkpoint(tmp_path, size):
     save(tmp_path)
     path = tmp_path / checkpoint.BEST
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(RunError, match=r"best.pt is damaged or no checkpoint"):
+    with pytest.raises(
+        RunError, match=r"best.pt is damaged or no checkpoint; delete .* and train again"
+    ):
         checkpoint.load_model(tmp_path)
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    full = Path("/dev/full")  # every write to it fails as on a full disk
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / f".{checkpoint.BEST}.partial").symlink_to(full)
+    with pytest.raises(OSError, match="No space left"):
+        save(tmp_path)
 
 
 @pytest.mark.parametrize("foreign", [[1, 2], {"state_dict": {}}, torch.zeros(3)])

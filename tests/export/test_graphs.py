@@ -1,6 +1,8 @@
 """Export, its gate, and the committed graphs against onnx.reference and torch."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -86,6 +88,27 @@ def test_the_name_tells_what_the_model_is(exported, run):
     assert card["command"].startswith("python -m export train --dataset mnist")
     assert f"--kind {run.name}" in card["command"]
     assert str(run.parent) not in json.dumps(card), "a local path"
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [("runs/x", "runs/x"), ("/home/me/runs/x", "x"), ("../../home/me/x", "x")],
+)
+def test_the_card_shows_no_path_of_this_machine(folder, shown):
+    config = Config(hidden_dim=2)
+    card = graphs.make_card(Path(folder), config, model.build(config), {}, {})
+    assert card["command"].endswith(f"--hidden-dim 2 --kind vae --out {shown}")
+
+
+def test_the_graphs_of_two_trainings_are_told_apart(exported, tmp_path):
+    """As when the process is killed between two files, or somebody mixes them up."""
+    mixed = shutil.copytree(exported, tmp_path / "mixed")
+    proto = onnx.load(mixed / "decoder.onnx")
+    told = {entry.key: entry.value for entry in proto.metadata_props}
+    onnx.helper.set_model_props(proto, told | {"fingerprint": "another"})
+    onnx.save(proto, mixed / "decoder.onnx")
+    with pytest.raises(vae_onnx.GraphError, match="fingerprint"):
+        vae_onnx.load(mixed)
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder"])

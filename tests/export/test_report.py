@@ -1,3 +1,4 @@
+import dataclasses
 import re
 import shutil
 
@@ -16,12 +17,18 @@ def drawn(tiny_run, data_dir, tmp_path_factory):
 
 @pytest.fixture
 def pair(tiny_run, drawn, tmp_path):
-    """A folder as `all` leaves it, with one run by the report's recipe."""
+    """A folder as `all` leaves it, with one run by the report's recipe; of the report's size."""
     folder = tmp_path / "fashion-mnist"
     for name, kind in (("vae", "vae"), ("ae", "ae"), ("vae-report", "vae")):
         shutil.copytree(tiny_run(kind), folder / name)
+        resize(folder / name, 400)
     shutil.copytree(drawn, folder / "figures")
     return folder
+
+
+def resize(run, hidden_dim):
+    """Let a run say that its model has another size."""
+    runs.write_config(run, dataclasses.replace(runs.read_config(run), hidden_dim=hidden_dim))
 
 
 def cells(text, row):
@@ -48,6 +55,25 @@ def test_the_report_puts_published_figures_beside_those_of_the_runs(pair, tmp_pa
     for run in ("vae", "ae", "vae-report"):
         assert f"--out {(pair / run).as_posix()}\n" in text
         assert f"python -m export evaluate {(pair / run).as_posix()}" in text
+
+
+def test_models_of_another_size_are_not_put_beside_the_published_figures(pair, tmp_path):
+    for kind in ("vae", "ae"):
+        resize(pair / kind, 399)
+    report.write([pair], tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "published |" not in text
+    assert "296.81" not in text
+
+
+def test_two_runs_of_one_data_set_keep_their_own_pictures(pair, tmp_path):
+    other = shutil.copytree(pair, tmp_path / "other")
+    (other / "figures" / "reconstructions.png").write_bytes(b"another picture")
+    report.write([pair, other], tmp_path / "docs" / "report.md")
+    pictures = tmp_path / "docs" / "figures"
+    assert (pictures / "other" / "reconstructions.png").read_bytes() == b"another picture"
+    original = (pair / "figures" / "reconstructions.png").read_bytes()
+    assert (pictures / pair.name / "reconstructions.png").read_bytes() == original
 
 
 def test_every_picture_of_the_report_is_beside_it(pair, tmp_path):

@@ -50,6 +50,12 @@ decoder (float[N, 6] z) => (float[N, 3, 2, 1] x_recon)
 
 # Graphs that are sound, but none of ours.
 FOREIGN = {
+    # Declares any batch, and takes one of 2 alone.
+    "contradiction": """foreign (float[N, 2] z) => (float[N, 1, 1, 2] x_recon)
+        <float[2, 2] w = {1, 0, 0, 1}, float[2, 2] bias = {0, 0, 0, 0}, int64[2] axes = {1, 2}> {
+            sum = Gemm(z, w, bias)
+            x_recon = Unsqueeze(sum, axes)
+        }""",
     "names": "foreign (float[N, 1, 2, 2] image) => (float[N, 1, 2, 2] out) { out = Neg(image) }",
     "static_batch": "foreign (float[1, 2] z) => (float[1, 2] x_recon) { x_recon = Neg(z) }",
     "rank": "foreign (float[N, 2] z) => (float[N, 2] x_recon) { x_recon = Neg(z) }",

@@ -2,6 +2,7 @@ import math
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_ctrl_c_and_resume_give_the_uninterrupted_run(
     monkeypatch.undo()
     train.train(CONFIG, *images, tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_a_new_best_model_drops_the_metrics_of_the_old_one(tmp_path, images):
+    out = tmp_path / "run"
+    train.train(replace(CONFIG, epochs=1), *images, out)
+    runs.write_metrics(out, {"total": 1.0})
+    runs.write_config(out, CONFIG)
+    history = train.train(CONFIG, *images, out, resume=True)
+    assert any(entry["best"] for entry in history[1:])
+    with pytest.raises(FileNotFoundError, match=r"metrics.json is missing; .*evaluate"):
+        runs.read_metrics(out)
 
 
 @pytest.mark.parametrize("lost", ["history.jsonl", "last.pt"])
@@ -227,7 +239,7 @@ def test_a_gpu_sees_the_same_randomness(tmp_path, uninterrupted, images):
 
 def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data_dir, splits):
     """One run on the whole data set, killed in its second epoch and stopped in its third."""
-    config = Config(hidden_dim=4, epochs=4, batch_size=2000)
+    config = Config(hidden_dim=4, epochs=8, batch_size=2000)
     train.train(config, *(split.x for split in splits), tmp_path / "whole")
 
     run = tmp_path / "run"

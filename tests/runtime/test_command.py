@@ -1,0 +1,230 @@
+"""The `vae-onnx` command, on files."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vae_onnx
+from vae_onnx.__main__ import main
+
+
+@pytest.fixture
+def digits(tmp_path, images):
+    """Real digits in files: three PNG of 28x28, all of them in one .npy."""
+    for i in range(3):
+        Image.fromarray(images["mnist"][i]).save(tmp_path / f"{i}.png")
+    np.save(tmp_path / "digits.npy", images["mnist"])
+    return tmp_path
+
+
+@pytest.fixture
+def failing(capsys):
+    """Run a command line that must fail; return what it says."""
+
+    def run(*arguments):
+        assert main([str(argument) for argument in arguments]) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("vae-onnx: error: ")
+        assert captured.err.count("\n") == 1
+        return captured.err
+
+    return run
+
+
+def read_png(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_it_is_installed():
+    command = [sys.executable, "-m", "vae_onnx", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == vae_onnx.__version__
+
+
+@pytest.mark.parametrize(
+    "command", ["info", "encode", "decode", "reconstruct", "sample", "grid", ""]
+)
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    assert "usage: vae-onnx" in capsys.readouterr().out
+
+
+def test_info_lists_the_models(capsys):
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(vae_onnx.models())
+
+
+def test_info_describes_a_model(capsys):
+    assert main(["info", "mnist-ae"]) == 0
+    told = capsys.readouterr().out
+    assert "decoder.onnx: (z: float ['batch', 2]) -> (x_recon: float ['batch', 1, 28, 28])" in told
+    assert "pixel_range    0.0 to 1.0" in told
+
+
+def test_info_describes_a_model_without_metadata(capsys, graphs):
+    assert main(["info", str(graphs / "colour")]) == 0
+    assert "(x: float ['N', 3, 2, 1])" in capsys.readouterr().out
+
+
+def test_encode_prints_z(digits, images, capsys):
+    assert main(["encode", "mnist-vae", str(digits / "0.png"), str(digits / "1.png")]) == 0
+    printed = np.array([line.split() for line in capsys.readouterr().out.splitlines()], float)
+    expected = vae_onnx.load("mnist-vae").encode(images["mnist"][:2])
+    np.testing.assert_allclose(printed, expected, atol=1e-5)
+
+
+def test_encode_and_decode_through_files(digits, images):
+    z, out = digits / "z.npy", digits / "out.npy"
+    assert main(["encode", "mnist-ae", str(digits / "digits.npy"), "-o", str(z)]) == 0
+    assert main(["decode", "mnist-ae", str(z), "-o", str(out)]) == 0
+    model = vae_onnx.load("mnist-ae")
+    np.testing.assert_array_equal(np.load(z), model.encode(images["mnist"]))
+    np.testing.assert_array_equal(np.load(out), model.reconstruct(images["mnist"]))
+
+
+def test_reconstruct_to_a_sheet(digits, images):
+    out = digits / "out.png"
+    files = [str(digits / f"{i}.png") for i in range(3)]
+    assert main(["reconstruct", "mnist-vae", *files, "-o", str(out)]) == 0
+    pictures = vae_onnx.load("mnist-vae").reconstruct(images["mnist"][:3])
+    expected = vae_onnx.to_uint8(vae_onnx.tile(pictures))
+    np.testing.assert_array_equal(read_png(out), expected)
+
+
+def test_reconstruct_draws_from_the_posterior_with_a_seed(digits, images):
+    out = digits / "out.npy"
+    files = [str(digits / "digits.npy"), "-o", str(out)]
+    assert main(["reconstruct", "mnist-vae", *files, "--seed", "3"]) == 0
+    expected = vae_onnx.load("mnist-vae").reconstruct(images["mnist"], np.random.default_rng(3))
+    np.testing.assert_array_equal(np.load(out), expected)
+
+
+def test_a_drawing_of_any_size_and_either_polarity(tmp_path):
+    ink = np.zeros((300, 200), np.uint8)
+    ink[50:250, 90:120] = 255
+    Image.fromarray(ink).save(tmp_path / "light.PNG")
+    Image.fromarray(255 - ink).save(tmp_path / "dark.png")
+    alpha = np.stack([np.zeros_like(ink)] * 3 + [ink], axis=2)  # black ink, transparent paper
+    Image.fromarray(alpha, "RGBA").save(tmp_path / "transparent.png")
+    expected = vae_onnx.load("mnist-vae").reconstruct(vae_onnx.drawing_to_x(ink))
+    for name, flags in [
+        ("light.PNG", []),
+        ("dark.png", ["--invert"]),
+        ("transparent.png", ["--invert"]),
+    ]:
+        arguments = ["mnist-vae", str(tmp_path / name), "--drawing", *flags]
+        assert main(["reconstruct", *arguments, "-o", str(tmp_path / "out.npy")]) == 0
+        np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+
+
+def test_colour_pictures(graphs, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 2, 1, 3), np.uint8)
+    Image.fromarray(pictures[0]).save(tmp_path / "in.png")
+    arguments = [str(graphs / "colour"), str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png")]
+    assert main(["reconstruct", *arguments]) == 0
+    np.testing.assert_array_equal(read_png(tmp_path / "out.png"), pictures[0])
+
+
+def test_sample_and_grid(tmp_path):
+    out = tmp_path / "out.npy"
+    assert main(["sample", "mnist-vae", "-n", "5", "--seed", "1", "-o", str(out)]) == 0
+    model = vae_onnx.load("mnist-vae")
+    np.testing.assert_array_equal(np.load(out), model.sample(5, np.random.default_rng(1)))
+    assert main(["grid", "mnist-vae", "--side", "4", "-o", str(tmp_path / "grid.png")]) == 0
+    assert read_png(tmp_path / "grid.png").shape == (4 * 28, 4 * 28)
+
+
+def test_errors_are_one_line(digits, failing, tmp_path):
+    out = tmp_path / "out.png"
+    assert "bundled: fashion-mnist-ae" in failing("info", "mnist")
+    assert "No such file" in failing("encode", "mnist-ae", digits / "none.npy")
+    assert "No such file" in failing("encode", "mnist-ae", digits / "none.png")
+    assert "is not a complete picture" in failing("encode", "mnist-ae", __file__)
+    assert "must end in .npy" in failing("encode", "mnist-ae", digits / "0.png", "-o", out)
+    assert "at least 1, got 0" in failing("sample", "mnist-ae", "-n", "0", "-o", out)
+    assert "no posterior" in failing(
+        "reconstruct", "mnist-ae", digits / "0.png", "--seed", "0", "-o", out
+    )
+    assert "no folder" in failing("grid", "mnist-vae", "-o", tmp_path / "none" / "out.png")
+    assert "must end in .npy or .png, got" in failing("grid", "mnist-vae", "-o", "grid.jpg")
+    assert "a .npy file stands alone" in failing(
+        "encode", "mnist-ae", digits / "digits.npy", "--invert"
+    )
+    assert not out.exists()
+
+
+def test_a_picture_of_another_size_is_told_of_drawing(failing, tmp_path):
+    Image.new("L", (280, 200)).save(tmp_path / "big.png")
+    told = failing("encode", "mnist-vae", tmp_path / "big.png")
+    assert "280x200 pixels, the model takes 28x28" in told
+    assert "--drawing" in told
+
+
+@pytest.mark.parametrize("size", [0, 10, 100, 200])
+def test_truncated_files_are_named(digits, failing, size):
+    for name in ("digits.npy", "0.png"):
+        path = digits / name
+        path.write_bytes(path.read_bytes()[:size])
+        assert f"{path} is not a complete" in failing("encode", "mnist-vae", path)
+
+
+def test_pickles_and_archives_are_refused(failing, tmp_path):
+    np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
+    assert "not a complete .npy" in failing("encode", "mnist-vae", tmp_path / "objects.npy")
+    with (tmp_path / "archive.npy").open("wb") as file:
+        np.savez(file, a=np.zeros(1))
+    assert "archive of several" in failing(
+        "decode", "mnist-vae", tmp_path / "archive.npy", "-o", "x.npy"
+    )
+
+
+def test_deep_pictures_are_refused(failing, tmp_path):
+    Image.fromarray(np.full((28, 28), 1000, np.uint16)).save(tmp_path / "deep.png")
+    assert "8 bits a channel" in failing("encode", "mnist-vae", tmp_path / "deep.png")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 cut off",
+        b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4'(  ",
+        b"\x93NUMPY\x01\x00v\x00"
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,)}",
+    ],
+)
+def test_foreign_arrays_are_named(failing, tmp_path, content):
+    path = tmp_path / "z.npy"
+    path.write_bytes(content)
+    told = failing("decode", "mnist-vae", path, "-o", tmp_path / "out.npy")
+    assert f"{path} is not a complete .npy file" in told
+
+
+def test_more_than_memory_holds_is_an_error(failing, tmp_path):
+    assert "allocate" in failing("sample", "mnist-vae", "-n", 10**15, "-o", tmp_path / "out.npy")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, failing):
+    out = tmp_path / "out.npy"
+    out.write_text("before")
+
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full_disk)
+    assert "No space left" in failing("sample", "mnist-vae", "-o", out)
+    assert out.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_without_pillow_the_remedy_is_named(monkeypatch, failing, tmp_path):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    told = failing("sample", "mnist-vae", "-o", tmp_path / "out.png")
+    assert "pip install 'vae-onnx[images]'" in told
