@@ -1,0 +1,159 @@
+"""The test set as a map of the latent plane, and where a drawing lands on it.
+
+A map is a square window of the plane in which z lives. Positions on it are percent of its side from
+the left and from the top: what CSS wants, whatever size the map has on the screen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from vae_onnx import Autoencoder
+
+# Matthew A. Petroff's ten colours (arXiv:2107.02270), chosen to stay apart for colour-blind
+# readers. Middling lightness: they carry on a light and on a dark page. Their order is ours: digits
+# that lie side by side on a map (3 5 8, 4 7 9, 0 6) get colours that differ most.
+COLOURS = (
+    "#3f90da",  # blue
+    "#94a4a2",  # grey
+    "#b9ac70",  # tan
+    "#bd1f01",  # red
+    "#ffa90e",  # orange
+    "#92dadd",  # cyan
+    "#e76300",  # dark orange
+    "#717581",  # slate
+    "#832db6",  # purple
+    "#a96b59",  # brown
+)
+
+PRIOR_RADIUS = 3.0
+"""Within this distance of the origin lies 99 % of a two-dimensional standard normal."""
+
+NEIGHBOURS = 50
+"""How many of the nearest test images tell where a drawing landed."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The square part of the latent plane that a map shows."""
+
+    left: float
+    bottom: float
+    side: float
+
+    @classmethod
+    def around(cls, z: NDArray[np.float32]) -> Window:
+        """The window that shows nearly all of z (N, 2) and the whole circle of the prior.
+
+        Percentiles instead of extremes: a handful of far outliers would shrink everything else.
+        """
+        low, high = np.percentile(z, [0.5, 99.5], axis=0)
+        low, high = np.minimum(low, -PRIOR_RADIUS), np.maximum(high, PRIOR_RADIUS)
+        side = 1.06 * float((high - low).max())
+        left, bottom = ((low + high) - side) / 2
+        return cls(float(left), float(bottom), side)
+
+    def place(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Place z (..., 2) on the map: (..., 2) percent from the left and from the top."""
+        right, up = z[..., 0] - self.left, z[..., 1] - self.bottom
+        return 100 * np.stack([right, self.side - up], axis=-1) / self.side
+
+    def ticks(self) -> list[float]:
+        """Round numbers for both axes, three to six in sight on each."""
+        step = _round_step(self.side / 6)
+        low, high = min(self.left, self.bottom), max(self.left, self.bottom) + self.side
+        first, last = int(np.ceil(low / step)), int(np.floor(high / step))
+        return [i * step for i in range(first, last + 1)]
+
+
+def _round_step(length: float) -> float:
+    """The smallest of .., 0.5, 1, 2, 5, 10, 20, .. that is not below length."""
+    power = 10.0 ** np.floor(np.log10(length))
+    return float(power * min(factor for factor in (1, 2, 5, 10) if factor * power >= length))
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Encoded test images in a two-dimensional latent space."""
+
+    z: NDArray[np.float32]  # (N, 2)
+    labels: NDArray[np.uint8]  # (N,) index into class_names
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Autoencoder) -> LatentMap:
+        """Read the map that lies beside a model's graphs.
+
+        Raises:
+            ValueError: The model's latent space is no plane, or its classes have no names.
+            FileNotFoundError: The model has no `latents.npz`.
+        """
+        if model.latent_dim != 2:
+            raise ValueError(f"a map needs latent_dim 2, {model.folder} has {model.latent_dim}")
+        if "class_names" not in model.metadata:
+            raise ValueError(f"{model.folder}: the graphs lack the metadata `class_names`")
+        z, labels = _read_latents(model.folder / "latents.npz")
+        return cls(z, labels, tuple(json.loads(model.metadata["class_names"])))
+
+    @cached_property
+    def window(self) -> Window:
+        """What the map shows."""
+        return Window.around(self.z)
+
+    def name_spots(self) -> NDArray[np.float64]:
+        """Where to write each class's name: the median of its dots, (classes, 2) percent."""
+        middles = [
+            np.median(self.z[self.labels == i], axis=0) for i in range(len(self.class_names))
+        ]
+        return _apart(self.window.place(np.stack(middles)))
+
+    def nearest_class(self, z: NDArray[np.float32]) -> tuple[str, int]:
+        """The commonest class among the NEIGHBOURS test images nearest to z (2,), and its count."""
+        distance = np.square(self.z - z).sum(axis=1)
+        nearest = self.labels[np.argpartition(distance, NEIGHBOURS)[:NEIGHBOURS]]
+        votes = np.bincount(nearest, minlength=len(self.class_names))
+        return self.class_names[votes.argmax()], int(votes.max())
+
+    def picture(self, side: int = 720, dot: float = 2.0) -> Image.Image:
+        """Draw one dot per test image, coloured by class, on a transparent ground.
+
+        Args:
+            side: Width and height in pixels.
+            dot: Radius of a dot in pixels.
+        """
+        fine = 3  # drawn this much larger, then reduced: smooth edges
+        picture = Image.new("RGBA", (side * fine, side * fine))
+        draw = ImageDraw.Draw(picture)
+        centres = self.window.place(self.z) / 100 * side * fine
+        # In a shuffled order no class lies on top of all others.
+        for i in np.random.default_rng(0).permutation(len(centres)):
+            draw.circle(tuple(centres[i]), dot * fine, fill=COLOURS[self.labels[i] % len(COLOURS)])
+        return picture.reduce(fine)
+
+
+def _apart(spots: NDArray[np.float64], least: float = 6.5) -> NDArray[np.float64]:
+    """Push spots (N, 2) apart until no two are closer than `least`, as far as that is possible."""
+    for _ in range(100):
+        gaps = spots[:, None] - spots[None]  # (N, N, 2), from each other spot to this one
+        distances = np.hypot(gaps[..., 0], gaps[..., 1]) + np.eye(len(spots)) * least
+        lacking = np.clip(least - distances, 0, None) / np.maximum(distances, 1e-9)
+        spots = spots + (gaps * lacking[..., None]).sum(axis=1) / 2
+    return spots.clip(least / 2, 100 - least / 2)
+
+
+def _read_latents(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; `make train` writes it")
+    with np.load(path, allow_pickle=False) as latents:
+        return latents["z"].astype(np.float32), latents["labels"]

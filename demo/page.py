@@ -1,0 +1,57 @@
+"""What every page of the demo is made of: its theme, its style sheet, its files."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+STATIC = Path(__file__).parent / "static"
+
+
+def static(name: str) -> str:
+    """The text of a file in `static/`."""
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def fill(name: str, **values: object) -> str:
+    """The text of a file in `static/` with its `$names` filled in; values are HTML already."""
+    return Template(static(name)).substitute(values)
+
+
+def png_url(picture: Image.Image) -> str:
+    """The picture as a data URL: the page shows it without a file on disk."""
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+
+
+def theme() -> gr.themes.Base:
+    """Quiet greys, one accent, and the fonts of the reader's own system: nothing is fetched.
+
+    Gradio's own parts follow these values; `style.css` has them as variables.
+    """
+    return gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ).set(
+        body_background_fill="#f3f4f7",
+        body_background_fill_dark="#0d1015",
+        body_text_color="#161a21",
+        body_text_color_dark="#e9ecf1",
+        body_text_color_subdued="#596273",
+        body_text_color_subdued_dark="#9aa5b5",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#151a22",
+        border_color_primary="#dde1e8",
+        border_color_primary_dark="#29303b",
+    )

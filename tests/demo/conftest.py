@@ -1,0 +1,83 @@
+"""One running demo and one real Chromium for all tests of this folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from demo.screenshot import launch_browser, open_demo, serve
+
+# Counts the drawings that are being answered, so that a test can wait for the last answer.
+COUNT_CALLS = """
+window.inFlight = 0;
+window.answered = 0;
+const plain = window.fetch;
+window.fetch = async (...call) => {
+  if (!String(call[0].url ?? call[0]).includes("/run/")) return plain(...call);
+  window.inFlight += 1;
+  try { return await plain(...call); } finally { window.inFlight -= 1; window.answered += 1; }
+};
+"""
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the demo printed, both streams."""
+    return tmp_path_factory.mktemp("demo") / "log.txt"
+
+
+@pytest.fixture(scope="session")
+def url(log: Path) -> Iterator[str]:
+    with log.open("w") as file, serve(file) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, launch_browser(playwright) as chromium:
+        yield chromium
+
+
+@dataclass
+class Watch:
+    """What a page did beside what the test asked for."""
+
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def attach(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._on_console)
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def open_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Open the demo in a new window; at the end no page may have logged an error or gone abroad."""
+    watch, contexts = Watch(), []
+
+    def open_one(**options: Any) -> Page:
+        contexts.append(browser.new_context(**options))
+        contexts[-1].add_init_script(COUNT_CALLS)
+        page = contexts[-1].new_page()
+        watch.attach(page)
+        open_demo(page, url)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert watch.errors == []
+    assert [r for r in watch.requests if not r.startswith((url, "data:", "blob:"))] == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page(viewport={"width": 1440, "height": 900})

@@ -1,0 +1,89 @@
+"""`python -m demo`, and the folder as a Space."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+import demo
+from demo.screenshot import launch_browser, main, serve
+
+FOLDER = Path(demo.__file__).parent
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_import_loads_neither_torch_nor_matplotlib() -> None:
+    result = run("-c", "import demo.app, sys; print(*{m.partition('.')[0] for m in sys.modules})")
+    assert result.returncode == 0, result.stderr
+    modules = set(result.stdout.split())
+    assert {"gradio", "vae_onnx"} <= modules
+    assert modules.isdisjoint({"torch", "matplotlib", "onnx", "playwright", "export"})
+
+
+def test_taken_port_is_told_with_the_remedy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("-m", "demo", "--port", port)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {port}")
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_foreign_host_is_told() -> None:
+    result = run("-m", "demo", "--host", "192.0.2.1")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: cannot listen on 192.0.2.1")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "seven"])
+def test_impossible_port_is_a_usage_error(port: str) -> None:
+    result = run("-m", "demo", "--port", port)
+    assert result.returncode == 2
+    assert "argument --port" in result.stderr
+
+
+def test_folder_alone_is_a_space(tmp_path: Path) -> None:
+    space = shutil.copytree(FOLDER, tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    with (
+        serve(None, sys.executable, str(space / "app.py")) as url,
+        urllib.request.urlopen(url) as response,
+    ):
+        assert "Two numbers are enough" in response.read().decode()
+
+
+def test_space_is_configured() -> None:
+    _, front_matter, _ = (FOLDER / "README.md").read_text().split("---\n", 2)
+    options = dict(line.split(": ", 1) for line in front_matter.splitlines())
+    assert options["sdk"] == "gradio"
+    assert (FOLDER / options["app_file"]).is_file()
+    assert options["python_version"] in ('"3.11"', '"3.12"')  # a Space's default is too old
+
+
+def test_missing_browser_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    with (
+        sync_playwright() as playwright,
+        pytest.raises(FileNotFoundError, match="apt install chromium"),
+    ):
+        launch_browser(playwright)
+
+
+def test_screenshot_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    out = tmp_path / "docs" / "demo.png"
+    monkeypatch.setattr(sys, "argv", ["screenshot", "--out", str(out), "--dark"])
+    main()
+    assert out.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,72 @@
+"""The function behind the pad."""
+
+import dataclasses
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import vae_onnx
+from demo.draw import DrawPage
+from demo.page import png_url
+
+
+@pytest.fixture(scope="module")
+def page() -> DrawPage:
+    return DrawPage()
+
+
+def one() -> Image.Image:
+    picture = Image.new("RGBA", (280, 280), "black")
+    ImageDraw.Draw(picture).line((150, 40, 130, 240), fill="white", width=22)
+    return picture
+
+
+def test_answer_has_all_parts(page: DrawPage) -> None:
+    strip, vae_marker, vae_reading, ae_marker, ae_reading = page.look(png_url(one()))
+    assert strip
+    assert vae_reading
+    assert ae_reading
+    assert len(set(strip.values())) == 3
+    assert vae_marker != ae_marker
+    assert vae_reading["name"] == ae_reading["name"] == "1"
+    assert vae_reading["votes"] > vae_reading["of"] / 2
+
+
+@pytest.mark.parametrize("value", [None, "", png_url(Image.new("RGBA", (280, 280), "black"))])
+def test_nothing_drawn_is_no_answer(page: DrawPage, value: str | None) -> None:
+    assert page.look(value) == (None,) * 5
+
+
+def test_foreign_data_is_an_error_of_the_page(page: DrawPage) -> None:
+    with pytest.raises(gr.Error, match="This is not a drawing") as refused:
+        page.look("data:text/html,<script>")
+    assert not refused.value.print_exception
+
+
+def test_drawing_beyond_the_map_is_marked_at_its_edge(page: DrawPage) -> None:
+    small = dataclasses.replace(
+        page.ae.map, z=page.ae.map.z / np.float32(100)
+    )  # a window of the prior's size
+    far = dataclasses.replace(page.ae, map=small)
+    _, marker, reading = far.look(vae_onnx.drawing_to_x(np.asarray(one().convert("L"))))
+    assert marker["off_map"]
+    assert reading["off_map"]
+    assert {marker["x"], marker["y"]} & {0, 100}
+    assert 0 <= marker["x"] <= 100
+    assert 0 <= marker["y"] <= 100
+
+
+@pytest.mark.parametrize("missing", ["mnist-vae", "mnist-ae"])
+def test_missing_model_passes_the_runtimes_message(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    known = vae_onnx.load
+
+    def load(name: str) -> vae_onnx.Autoencoder:
+        return known("no-such-model" if name == missing else name)
+
+    monkeypatch.setattr(vae_onnx, "load", load)
+    with pytest.raises(FileNotFoundError, match="no-such-model"):
+        DrawPage()
