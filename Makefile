@@ -1,30 +1,31 @@
 # Each target alone is enough on a fresh machine: it makes .venv and installs what it needs.
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo install test test-wheel lint train bench clean
+.PHONY: help demo install test test-wheel test-demo lint train bench clean
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
-	@echo "make train    the bundled models, their figures and docs/report.md again, about 20 minutes"
+	@echo "make train    the bundled models, their figures and docs/report.md again, about 15 minutes"
 	@echo "make bench    measurements into docs/benchmarks.md"
 
-demo: .venv/.demo
+demo: $(VENV)/.demo
 	$(BIN)/python -m demo --port 7860
 
-install: .venv/.all
+install: $(VENV)/.all
 
-test: .venv/.all
+test: $(VENV)/.all
 	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
 	$(BIN)/pytest
 
 # The runtime tests once more, against the built wheel in an environment of its own.
-test-wheel: .venv/.all
+test-wheel: $(VENV)/.all
 	rm -rf build/wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
 	$(PYTHON) -m venv --clear build/wheel/venv
@@ -34,13 +35,20 @@ test-wheel: .venv/.all
 	build/wheel/venv/bin/python -I -c "import vae_onnx; print(vae_onnx.__file__)"
 	build/wheel/venv/bin/pytest tests/runtime
 
-lint: .venv/.all
+# The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
+test-demo: $(VENV)/.all
+	rm -rf build/demo
+	$(MAKE) VENV=build/demo build/demo/.demo
+	! build/demo/bin/python -I -c "import torch" 2>/dev/null
+	$(BIN)/python -m demo.screenshot --python build/demo/bin/python --out build/demo/demo.png
+
+lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
-train: .venv/.all
+train: $(VENV)/.all
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
 	set -e; for dataset in fashion-mnist mnist; do \
 	  $(BIN)/python -m export all --dataset $$dataset --out runs/$$dataset --models vae_onnx/models --resume; \
@@ -52,20 +60,26 @@ train: .venv/.all
 	done
 	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
 
-bench: .venv/.all
+bench: $(VENV)/.all
 	$(BIN)/python tests/bench/runtime.py --out docs/benchmarks.md
 
 clean:
-	rm -rf .venv build dist
+	rm -rf $(VENV) build dist
 
-.venv/.demo: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+define new-venv
+@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
+  'Python 3.11 or newer is needed, $(PYTHON) is ' + sys.version.split()[0] + '; \
+  name another one: make PYTHON=python3.12 ...')"
+$(PYTHON) -m venv $(VENV)
+$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+endef
+
+$(VENV)/.demo: pyproject.toml
+	$(new-venv)
 	$(BIN)/pip install --quiet --editable . --group demo
 	@touch $@
 
-.venv/.all: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+$(VENV)/.all: pyproject.toml
+	$(new-venv)
 	$(BIN)/pip install --quiet --editable . --group all
-	@touch $@ .venv/.demo
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,36 @@
+"""What `pip install` brings."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
+    subprocess.run([*command, str(REPOSITORY)], check=True, capture_output=True)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_the_runtime_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {Path(name).parts[0].partition("-")[0] for name in names} == {"vae_onnx"}
+    assert "vae_onnx/py.typed" in names
+    assert "vae_onnx/models/drawing.onnx" in names
+    assert not [name for name in names if Path(name).name.startswith(".")]
+
+
+def test_every_bundled_model_is_in_the_wheel(wheel):
+    models = {path.relative_to(REPOSITORY) for path in REPOSITORY.glob("vae_onnx/models/*/*")}
+    assert models <= {Path(name) for name in zipfile.ZipFile(wheel).namelist()}
+
+
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size <= 16e6
