@@ -1,25 +1,34 @@
 """What can be chosen about a model and its training; the command line is made from it."""
 
 import math
+import re
+import shlex
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal, get_args
 
 from export.errors import ConfigError
 
 DRAWS = 16  # samples of a VAE's noise per test image
 
-Dataset = Literal["fashion-mnist", "mnist"]
+DATASETS = ("fashion-mnist", "mnist")
+FOLDER = "folder:"  # before the path of a user's own images
 Kind = Literal["vae", "ae"]
 Device = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["cosine", "constant"]
+Objective = Literal["elbo", "iwae"]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything but the kind of model: what a VAE and the AE beside it have in common."""
 
-    dataset: Dataset = "fashion-mnist"
-    """Data set to learn."""
+    dataset: str = "fashion-mnist"
+    """Data set to learn: fashion-mnist, mnist, or folder:PATH for pictures of your own, directly
+    in the folder or in folders named after their classes."""
+
+    image_size: int = 28
+    """Side in pixels of the grey squares that the pictures of folder:PATH are made to."""
 
     hidden_dim: int = 400
     """Width of the hidden layer of encoder and decoder."""
@@ -40,6 +49,23 @@ class Recipe:
     """Learning rate over time: "cosine" warms up over the first epoch and decays to zero,
     "constant" stays (the report's own recipe is 1e-3, constant)."""
 
+    objective: Objective = "elbo"
+    """What a VAE maximises: "elbo" (Kingma & Welling 2014), or "iwae", the tighter bound of Burda
+    et al. 2016 with the gradient of Tucker et al. 2019 (DReG)."""
+
+    k: int = 1
+    """Samples z an image in a VAE's objective: averaged for elbo, importance-weighted for iwae."""
+
+    beta: float = 1.0
+    """Weight of the kld in a VAE's elbo (Higgins et al. 2017); the loss is the ELBO's at 1."""
+
+    kl_warmup: int = 0
+    """Epochs over which that weight grows from 0 (Bowman et al. 2016)."""
+
+    free_bits: float = 0.0
+    """Nats a latent dimension below which its kld, averaged over the batch, counts as this much
+    (Kingma et al. 2016)."""
+
     seed: int = 0
     """Seed of the initial weights, the order of the images and the training noise."""
 
@@ -49,18 +75,47 @@ class Recipe:
         Raises:
             ConfigError: naming the option, what it takes and what it was given.
         """
-        for name, choices in (("dataset", Dataset), ("schedule", Schedule)):
+        for name, choices in (
+            ("schedule", Schedule),
+            ("objective", Objective),
+        ):
             _check_choice(name, getattr(self, name), get_args(choices))
-        for name in ("hidden_dim", "latent_dim", "epochs", "batch_size"):
+        if self.dataset not in DATASETS and not re.match(f"{FOLDER}.", self.dataset):
+            raise ConfigError(
+                f"dataset must be one of {', '.join(DATASETS)} or folder:PATH, got {self.dataset!r}"
+            )
+        if self.image_size != 28 and self.dataset in DATASETS:
+            raise ConfigError(
+                f"image_size is of folder:PATH; {self.dataset} has 28, got {self.image_size}"
+            )
+        for name in ("hidden_dim", "latent_dim", "epochs", "batch_size", "k", "image_size"):
             _check_integer(name, getattr(self, name), minimum=1)
-        _check_integer("seed", self.seed, minimum=0)
+        for name in ("seed", "kl_warmup"):
+            _check_integer(name, getattr(self, name), minimum=0)
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ConfigError(f"lr must be a finite number above 0, got {self.lr!r}")
+        for name in ("beta", "free_bits"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"{name} must be a finite number of at least 0, got {value!r}")
+        if self.objective == "iwae" and (self.beta, self.kl_warmup, self.free_bits) != (1, 0, 0):
+            raise ConfigError(
+                "beta, kl_warmup and free_bits weigh the kld of the elbo; --objective iwae has "
+                "none: leave them out, or choose --objective elbo"
+            )
+
+    @property
+    def dataset_name(self) -> str:
+        """What to call the data set: a folder by its name, for a path is nobody's business."""
+        if not self.dataset.startswith(FOLDER):
+            return self.dataset
+        name = Path(self.dataset.removeprefix(FOLDER)).resolve().name
+        return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "folder"
 
     def flags(self) -> str:
         """The options that give this recipe on the command line; defaults are left out."""
         shown = [
-            f"--{field.name.replace('_', '-')} {getattr(self, field.name)}"
+            f"--{field.name.replace('_', '-')} {shlex.quote(str(getattr(self, field.name)))}"
             for field in fields(self)
             if field.name in ("dataset", "kind") or getattr(self, field.name) != field.default
         ]
@@ -82,7 +137,7 @@ class Config(Recipe):
     def model_name(self) -> str:
         """Name of the model, for example "mnist-vae"; the usual two dimensions go unsaid."""
         dimensions = "" if self.latent_dim == 2 else f"-{self.latent_dim}d"
-        return f"{self.dataset}-{self.kind}{dimensions}"
+        return f"{self.dataset_name}-{self.kind}{dimensions}"
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

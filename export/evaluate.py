@@ -93,7 +93,9 @@ def evaluate(run: Path, data_dir: Path | None = None, draws: int = DRAWS) -> dic
     if draws < 1:
         raise ConfigError(f"draws must be at least 1, got {draws}")
     model, config = load_model(run)
-    result = metrics(model, load_test(config.dataset, data_dir), draws)
+    result = metrics(
+        model, load_test(config.dataset, data_dir, image_size=config.image_size), draws
+    )
     runs.write_metrics(run, result)
     print(block(config.model_name, result))
     return result

@@ -1,7 +1,6 @@
 """The figures of the report, for a VAE and an AE trained on the same data set."""
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from torch import Tensor
 import vae_onnx
 from export import files, runs
 from export.checkpoint import load_model
-from export.data import CLASSES, Split, class_names, load_test
+from export.data import Split, load_test
 from export.errors import ConfigError
 from export.model import AE, VAE, codes
 from export.runs import Epoch
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 SEED: Final = 0
+EXAMPLES: Final = 10  # images that are shown with their reconstructions
 SAMPLES: Final = (10, 20)  # rows and columns of prior samples
 GRID_SIDE: Final = 20
 UNIT: Final = "nats per image"
@@ -86,22 +86,21 @@ def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) 
             f"both runs must be of one data set; {vae_run} is of {vae_config.dataset} "
             f"and {ae_run} of {ae_config.dataset}"
         )
-    test = load_test(vae_config.dataset, data_dir)
-    names = class_names(vae_config.dataset)
+    test = load_test(vae_config.dataset, data_dir, image_size=vae_config.image_size)
     with mpl.rc_context(STYLE):
         _save(out / "AE_training_curves.png", ae_training_curves(runs.read_history(ae_run)))
         _save(out / "VAE_training_curves.png", vae_training_curves(runs.read_history(vae_run)))
-        _save(out / "reconstructions.png", reconstructions(vae, ae, test, names))
+        _save(out / "reconstructions.png", reconstructions(vae, ae, test))
         _save(out / "VAE_prior_samples.png", prior_samples(vae))
         for kind, model in (("AE", ae), ("VAE", vae)):
             path = out / f"{kind}_latent_space_2d.png"
             if _is_flat(model, path):
-                _save(path, latent_space(model, test, names))
+                _save(path, latent_space(model, test))
         if _is_flat(vae, out / "VAE_latent_grid.png"):
             _save(out / "VAE_latent_grid.png", latent_grid(vae))
 
 
-def latent_space(model: VAE | AE, test: Split, names: Sequence[str]) -> Figure:
+def latent_space(model: VAE | AE, test: Split) -> Figure:
     """Every test image as a point in the latent plane, coloured by its class."""
     z = codes(model, test.x).numpy()
     labels = test.labels.numpy()
@@ -109,14 +108,19 @@ def latent_space(model: VAE | AE, test: Split, names: Sequence[str]) -> Figure:
     axes = figure.add_subplot()
     # In random order: drawn class by class, the last class would hide the others.
     order = np.random.default_rng(SEED).permutation(len(z))
-    colours = np.array(CLASS_COLOURS)[labels]
+    colours = np.array(CLASS_COLOURS)[labels % len(CLASS_COLOURS)]
     axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=5, alpha=0.55, linewidths=0)
-    spots = np.stack([np.median(z[labels == label], axis=0) for label in range(len(names))])
-    room = (0.02 + 0.01 * max(map(len, names)), 0.04)  # of a name, as a part of the picture
+    present = np.unique(labels)  # a small test set may lack a class
+    spots = np.stack([np.median(z[labels == label], axis=0) for label in present])
+    room = (
+        0.02 + 0.01 * max(map(len, test.class_names)),
+        0.04,
+    )  # of a name, as a part of the picture
     spots = _apart(spots, least=np.ptp(z, axis=0) * room)
-    for label, (name, (x, y)) in enumerate(zip(names, spots, strict=True)):
-        axes.scatter([], [], color=CLASS_COLOURS[label], s=30, label=name)
-        text = axes.text(x, y, name, ha="center", va="center", weight="bold")
+    for label, (x, y) in zip(present, spots, strict=True):
+        colour = CLASS_COLOURS[label % len(CLASS_COLOURS)]
+        axes.scatter([], [], color=colour, s=30, label=test.class_names[label])
+        text = axes.text(x, y, test.class_names[label], ha="center", va="center", weight="bold")
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="class")
     kind, point = ("VAE", "posterior mean") if isinstance(model, VAE) else ("AE", "code")
@@ -148,24 +152,30 @@ def vae_training_curves(history: list[Epoch]) -> Figure:
     return figure
 
 
-def reconstructions(vae: VAE, ae: AE, test: Split, names: Sequence[str]) -> Figure:
-    """One test image of each class above what the AE and the VAE make of it."""
-    first = [int((test.labels == label).nonzero()[0]) for label in range(CLASSES)]
-    x = test.x[first]
+def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
+    """Test images, of as many classes as there are, above what the AE and the VAE make of them."""
+    chosen = _one_of_each(test.labels.tolist())[:EXAMPLES]
+    x = test.x[chosen]
     rows = {
         "original": x.reshape(-1, *vae.image_shape[1:]).numpy(),
         "AE": _decode(ae, codes(ae, x)),
         "VAE": _decode(vae, codes(vae, x)),
     }
     figure = Figure(figsize=(10, 3.5))
-    panels = figure.subplots(len(rows), CLASSES)
+    panels = figure.subplots(len(rows), len(chosen), squeeze=False)
     for row, (title, pictures) in zip(panels, rows.items(), strict=True):
         for axes, picture in zip(row, pictures, strict=True):
             _picture(axes, picture)
         row[0].set_ylabel(title, weight="bold")
-    for axes, name in zip(panels[0], names, strict=True):
-        axes.set_title(name, weight="normal", size=9)
+    for axes, label in zip(panels[0], test.labels[chosen].tolist(), strict=True):
+        axes.set_title(test.class_names[label], weight="normal", size=9)
     return figure
+
+
+def _one_of_each(labels: list[int]) -> list[int]:
+    """Indices of all labels: first the first one of each class, then those left over."""
+    first = [labels.index(label) for label in sorted(set(labels))]
+    return first + sorted(set(range(len(labels))) - set(first))
 
 
 def prior_samples(vae: VAE) -> Figure:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from export.config import Config
-from export.data import IMAGE_SHAPE
 
 ImageShape = tuple[int, int, int]  # channels, height, width
 
@@ -101,7 +100,7 @@ def build(config: Config) -> VAE | AE:
     kind = VAE if config.kind == "vae" else AE
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return kind(IMAGE_SHAPE, config.hidden_dim, config.latent_dim)
+        return kind((1, config.image_size, config.image_size), config.hidden_dim, config.latent_dim)
 
 
 @torch.inference_mode()

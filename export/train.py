@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from export import checkpoint, runs
 from export.config import Config, Device
 from export.data import load_train_validation
 from export.errors import ConfigError, DivergedError, RunError
-from export.evaluate import losses
-from export.loss import terms
+from export.evaluate import BATCH, NOISE_SEED
+from export.loss import objective
 from export.model import AE, VAE, build, parameters
 from export.runs import Epoch, Losses
 
@@ -47,7 +47,10 @@ def run(
     """Load the data set and train on it; see `train`."""
     check_folder(out, config, resume)  # before the data set, which may have to be downloaded
     x_train, x_validation = (
-        split.x for split in load_train_validation(config.dataset, data_dir, pick_device(device))
+        split.x
+        for split in load_train_validation(
+            config.dataset, data_dir, pick_device(device), config.image_size
+        )
     )
     return train(config, x_train, x_validation, out, resume=resume)
 
@@ -157,6 +160,56 @@ def epoch_line(entry: Epoch, epochs: int) -> str:
     )
 
 
+def kl_weight(config: Config, step: int, steps_per_epoch: int) -> float:
+    """Weight of the kld at a step counted from 0: grows linearly during the warm-up."""
+    warmup_steps = config.kl_warmup * steps_per_epoch
+    return config.beta * min(1.0, (step + 1) / max(1, warmup_steps))
+
+
+@torch.inference_mode()
+def validate(config: Config, model: VAE | AE, x: Tensor) -> Losses:
+    """Mean of the objective over x and its terms in nats per image, the kld at its full weight.
+
+    The noise is the same at every call: epochs differ by their models alone.
+    """
+    # Free bits shape the gradient; whether a model is better is another question.
+    config = replace(config, free_bits=0.0)
+    eps = torch.randn(
+        config.k, len(x), model.latent_dim, generator=torch.Generator().manual_seed(NOISE_SEED)
+    ).to(x.device)
+    steps = _Steps()
+    for batch, noise in zip(torch.split(x, BATCH), torch.split(eps, BATCH, dim=1), strict=True):
+        steps.add(len(batch), *objective(model, batch, noise, config))
+    return steps.means("validation loss")
+
+
+class _Steps:
+    """Losses step by step, kept on the device: reading one number out would wait for it."""
+
+    def __init__(self) -> None:
+        self._images = 0
+        self._names: list[str] = []
+        self._sums: list[Tensor] = []
+
+    def add(self, images: int, loss: Tensor, terms: dict[str, Tensor]) -> None:
+        """Add a batch: its loss, a mean, and its terms (images,)."""
+        self._images += images
+        self._names = ["loss", *terms]
+        sums = [values.sum(dtype=torch.float64) for values in terms.values()]
+        self._sums.append(torch.stack([loss.detach().double() * images, *sums]))
+
+    def means(self, name: str) -> Losses:
+        """Means over all images added; raises DivergedError, which calls the loss `name`."""
+        steps = torch.stack(self._sums)
+        for number, loss in enumerate(steps[:, 0].tolist(), start=1):
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the {name} is {loss} at step {number} of {len(steps)}; the checkpoints of "
+                    "the epochs before are kept; try a smaller --lr"
+                )
+        return dict(zip(self._names, (steps.sum(dim=0) / self._images).tolist(), strict=True))
+
+
 def _losses_text(values: Losses) -> str:
     if "kld" not in values:
         return f"{values['loss']:.2f}"
@@ -204,13 +257,7 @@ def _epoch(
     start = time.perf_counter()
     epoch = len(history) + 1
     train_losses = _train_epoch(config, model, optimizer, x_train, epoch)
-    validation = losses(model, x_validation)
-    for name, loss in (("training", train_losses["loss"]), ("validation", validation["loss"])):
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"the {name} loss of epoch {epoch} is {loss}; the checkpoints of the epochs "
-                "before are kept; try a smaller --lr"
-            )
+    validation = validate(config, model, x_validation)
     return {
         "epoch": epoch,
         "lr": optimizer.param_groups[0]["lr"],
@@ -225,21 +272,21 @@ def _train_epoch(config: Config, model: VAE | AE, optimizer: Adam, x: Tensor, ep
     """Pass over x once in random order; return the mean losses met on the way."""
     generator = _epoch_generator(config.seed, epoch)
     order = torch.randperm(len(x), generator=generator).to(x.device)
-    eps = torch.randn(len(x), model.latent_dim, generator=generator).to(x.device)
-    batches = list(zip(*(torch.split(t, config.batch_size) for t in (order, eps)), strict=True))
-    sums: dict[str, Tensor] = {}  # on the device: reading a number out would wait for it
+    eps = torch.randn(config.k, len(x), model.latent_dim, generator=generator).to(x.device)
+    size = config.batch_size
+    batches = list(zip(torch.split(order, size), torch.split(eps, size, dim=1), strict=True))
+    steps = _Steps()
     progress = tqdm(batches, desc=f"epoch {epoch}/{config.epochs}", leave=False, disable=None)
     for step, (rows, noise) in enumerate(progress, start=(epoch - 1) * len(batches)):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step, len(batches))
-        parts = terms(model, x[rows], noise)
+        weight = kl_weight(config, step, len(batches))
+        loss, terms = objective(model, x[rows], noise, config, weight)
         optimizer.zero_grad()
-        torch.stack(list(parts.values())).sum(dim=0).mean().backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        for name, values in parts.items():
-            sums[name] = sums.get(name, 0) + values.detach().sum(dtype=torch.float64)
-    means = {name: value.item() / len(x) for name, value in sums.items()}
-    return {"loss": sum(means.values()), **means}
+        steps.add(len(rows), loss, terms)
+    return steps.means(f"training loss of epoch {epoch}")
 
 
 def _epoch_generator(seed: int, epoch: int) -> torch.Generator:

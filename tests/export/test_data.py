@@ -43,9 +43,10 @@ def test_the_split_is_this_one(splits):
 
 
 def test_mnist_loads_and_names_its_classes(data_dir):
-    assert data.load_test("mnist", data_dir).labels[:5].tolist() == [7, 2, 1, 0, 4]
-    assert data.class_names("mnist") == list("0123456789")
-    assert data.class_names("fashion-mnist")[9] == "Ankle boot"
+    test = data.load_test("mnist", data_dir)
+    assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
+    assert test.class_names == tuple("0123456789")
+    assert data.load_test("fashion-mnist", data_dir).class_names[9] == "Ankle boot"
 
 
 def test_folder_prefers_the_option_to_the_variable_to_the_default(monkeypatch):

@@ -46,10 +46,9 @@ def test_nothing_else_is_left(drawn):
 
 def test_the_latent_space_shows_every_test_image_and_every_class(tiny_run, data_dir, test_split):
     model, _ = figures.load_model(tiny_run("vae"))
-    names = figures.class_names("fashion-mnist")
-    (axes,) = figures.latent_space(model, test_split, names).axes
+    (axes,) = figures.latent_space(model, test_split).axes
     assert len(axes.collections[0].get_offsets()) == 10_000
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [*test_split.class_names]
 
 
 def test_the_four_panels_of_the_vae(tiny_run):

@@ -12,7 +12,7 @@ import torch
 from export import checkpoint, runs, train
 from export.config import Config
 from export.errors import ConfigError, DivergedError, RunError
-from export.evaluate import losses
+from export.model import build
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Config(hidden_dim=16, epochs=4, batch_size=64)
@@ -64,7 +64,7 @@ def test_the_losses_of_an_ae_are_recon_alone(tmp_path, images, capsys):
     config = Config(kind="ae", hidden_dim=8, epochs=1)
     (entry,) = train.train(config, *images, tmp_path)
     assert entry["train"].keys() == entry["validation"].keys() == {"loss", "recon"}
-    assert entry["validation"]["loss"] == entry["validation"]["recon"]
+    assert entry["validation"]["loss"] == pytest.approx(entry["validation"]["recon"], rel=1e-6)
     loss = entry["validation"]["loss"]
     assert f"  validation {loss:.2f}  " in capsys.readouterr().out
 
@@ -72,9 +72,10 @@ def test_the_losses_of_an_ae_are_recon_alone(tmp_path, images, capsys):
 def test_the_history_agrees_with_the_checkpoints(uninterrupted, images):
     history = runs.read_history(uninterrupted)
     last, _ = checkpoint.load_model(uninterrupted, "last")
-    assert losses(last, images[1]) == pytest.approx(history[-1]["validation"])
+    assert train.validate(CONFIG, last, images[1]) == pytest.approx(history[-1]["validation"])
     best, _ = checkpoint.load_model(uninterrupted, "best")
-    assert losses(best, images[1]) == pytest.approx(runs.best_epoch(history)["validation"])
+    expected = pytest.approx(runs.best_epoch(history)["validation"])
+    assert train.validate(CONFIG, best, images[1]) == expected
 
 
 def test_a_run_is_reproducible_and_the_seed_matters(tmp_path, uninterrupted, images):
@@ -92,13 +93,13 @@ def test_ctrl_c_and_resume_give_the_uninterrupted_run(
     steps = math.ceil(len(images[0]) / CONFIG.batch_size)
     calls = iter(range(epochs_before * steps + 3))  # in the middle of an epoch
 
-    def interrupted_terms(*args):
+    def interrupted_weight(*args):
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return terms(*args)
+        return kl_weight(*args)
 
-    terms = train.terms
-    monkeypatch.setattr(train, "terms", interrupted_terms)
+    kl_weight = train.kl_weight  # computed at every step
+    monkeypatch.setattr(train, "kl_weight", interrupted_weight)
     message = f"stopped after epoch {epochs_before}; go on with --resume"
     with pytest.raises(KeyboardInterrupt, match=message):
         train.train(CONFIG, *images, tmp_path / "run")
@@ -181,14 +182,18 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_epochs_before(tmp_path, im
     calls = iter(range(10))
     x_train, x_validation = (x.clone() for x in images)
 
-    def losses_then_spoil(model, x):
+    validate = train.validate
+
+    def validate_then_spoil(*args):
         if next(calls) == 1:  # after the validation of epoch 2
             x_train[7] = math.nan
-        return losses(model, x)
+        return validate(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "losses", losses_then_spoil)
-        with pytest.raises(DivergedError, match=r"training loss of epoch 3 is nan.*smaller --lr"):
+        patch.setattr(train, "validate", validate_then_spoil)
+        with pytest.raises(
+            DivergedError, match=r"training loss of epoch 3 is nan at step \d of \d.*smaller --lr"
+        ):
             train.train(CONFIG, x_train, x_validation, tmp_path)
     assert len(runs.read_history(tmp_path)) == 2
     model, _ = checkpoint.load_model(tmp_path, "last")
@@ -215,6 +220,31 @@ def test_the_constant_schedule_is_constant_and_one_epoch_is_enough_for_either():
     constant = Config(epochs=2, lr=0.3, schedule="constant")
     assert {train.learning_rate(constant, step, 7) for step in range(14)} == {0.3}
     assert train.learning_rate(Config(epochs=1, lr=1.0), 6, 7) == 1.0
+
+
+def test_the_weight_of_the_kld_warms_up_and_stays():
+    config = Config(beta=2.0, kl_warmup=3)
+    weights = [train.kl_weight(config, step, 10) for step in range(60)]
+    assert weights[0] == pytest.approx(2 / 30)
+    assert weights[14] == pytest.approx(1.0)
+    assert weights[29:] == [2.0] * 31
+    assert train.kl_weight(Config(), 0, 10) == 1.0
+
+
+def test_validation_weighs_the_kld_in_full_and_knows_no_free_bits(images):
+    config = Config(hidden_dim=8, beta=3.0, kl_warmup=5, free_bits=100.0)
+    result = train.validate(config, build(config), images[1])
+    assert result["loss"] == pytest.approx(result["recon"] + 3 * result["kld"])
+
+
+@pytest.mark.parametrize(
+    "options", [{"k": 3}, {"objective": "iwae", "k": 5}, {"beta": 0.5}, {"free_bits": 0.5}]
+)
+def test_every_objective_trains(tmp_path, images, options):
+    config = replace(CONFIG, **options)
+    history = train.train(config, *images, tmp_path / "run")
+    assert history[-1]["validation"]["loss"] < history[0]["validation"]["loss"]
+    assert runs.read_config(tmp_path / "run") == config
 
 
 def test_devices(monkeypatch):
