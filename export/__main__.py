@@ -30,6 +30,7 @@ def train(
     data_dir: OptionalPath = None,
     device: Device = "auto",
     resume: Flag = False,
+    tensorboard: Flag = False,
 ) -> None:
     """Train one model into a run folder.
 
@@ -39,10 +40,11 @@ def train(
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
         resume: Go on with the run in --out after its last finished epoch.
+        tensorboard: Write event files into OUT/tensorboard, for `tensorboard --logdir OUT`.
     """
     from export import train
 
-    train.run(config, out, data_dir, device, resume)
+    train.run(config, out, data_dir, device, resume, tensorboard)
 
 
 def evaluate(run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS) -> None:

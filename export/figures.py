@@ -88,16 +88,16 @@ def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) 
         )
     test = load_test(vae_config.dataset, data_dir, image_size=vae_config.image_size)
     with mpl.rc_context(STYLE):
-        _save(out / "AE_training_curves.png", ae_training_curves(runs.read_history(ae_run)))
-        _save(out / "VAE_training_curves.png", vae_training_curves(runs.read_history(vae_run)))
-        _save(out / "reconstructions.png", reconstructions(vae, ae, test))
-        _save(out / "VAE_prior_samples.png", prior_samples(vae))
+        save(out / "AE_training_curves.png", ae_training_curves(runs.read_history(ae_run)))
+        save(out / "VAE_training_curves.png", vae_training_curves(runs.read_history(vae_run)))
+        save(out / "reconstructions.png", reconstructions(vae, ae, test))
+        save(out / "VAE_prior_samples.png", prior_samples(vae))
         for kind, model in (("AE", ae), ("VAE", vae)):
             path = out / f"{kind}_latent_space_2d.png"
             if _is_flat(model, path):
-                _save(path, latent_space(model, test))
+                save(path, latent_space(model, test))
         if _is_flat(vae, out / "VAE_latent_grid.png"):
-            _save(out / "VAE_latent_grid.png", latent_grid(vae))
+            save(out / "VAE_latent_grid.png", latent_grid(vae))
 
 
 def latent_space(model: VAE | AE, test: Split) -> Figure:
@@ -270,6 +270,7 @@ def _decode(model: VAE | AE, z: Tensor) -> Array:
     return pictures
 
 
-def _save(path: Path, figure: Figure) -> None:
+def save(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, atomically."""
     with files.atomic(path) as partial:
         figure.savefig(partial, format="png", bbox_inches="tight")

@@ -19,6 +19,7 @@ from export.evaluate import BATCH, NOISE_SEED
 from export.loss import objective
 from export.model import AE, VAE, build, parameters
 from export.runs import Epoch, Losses
+from export.tracking import Tracker
 
 
 def pick_device(name: Device) -> torch.device:
@@ -43,6 +44,7 @@ def run(
     data_dir: Path | None = None,
     device: Device = "auto",
     resume: bool = False,
+    tensorboard: bool = False,
 ) -> list[Epoch]:
     """Load the data set and train on it; see `train`."""
     check_folder(out, config, resume)  # before the data set, which may have to be downloaded
@@ -52,11 +54,17 @@ def run(
             config.dataset, data_dir, pick_device(device), config.image_size
         )
     )
-    return train(config, x_train, x_validation, out, resume=resume)
+    return train(config, x_train, x_validation, out, resume=resume, tensorboard=tensorboard)
 
 
 def train(
-    config: Config, x_train: Tensor, x_validation: Tensor, out: Path, *, resume: bool = False
+    config: Config,
+    x_train: Tensor,
+    x_validation: Tensor,
+    out: Path,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
 ) -> list[Epoch]:
     """Train a model and keep everything about the run in the folder `out`.
 
@@ -67,8 +75,10 @@ def train(
         config: what to train.
         x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
         x_validation: likewise, on the same device.
-        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`.
+        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`, and `curves.png`,
+            which is drawn anew while the training goes on.
         resume: go on after the last finished epoch of `out`, or begin where there is none.
+        tensorboard: write TensorBoard's event files too, into `out`/tensorboard.
 
     Returns:
         The history, one entry an epoch.
@@ -91,11 +101,14 @@ def train(
     )
     if len(history) >= config.epochs:
         print(f"{out} is finished: all {config.epochs} epochs are trained")
+        return history
+    tracker = Tracker(out, epochs_before=len(history), tensorboard=tensorboard)
     try:
         while len(history) < config.epochs:
             entry = _epoch(config, model, optimizer, x_train, x_validation, history)
             _save(out, config, model, optimizer, [*history, entry])
             history.append(entry)
+            tracker.add(history)
             tqdm.write(epoch_line(entry, config.epochs))
             if entry["best"]:
                 best = entry["validation"]["loss"]
@@ -103,6 +116,8 @@ def train(
     except KeyboardInterrupt:
         message = f"stopped after epoch {len(history)}; go on with --resume"
         raise KeyboardInterrupt(message) from None
+    finally:
+        tracker.close(history)
     return history
 
 

@@ -47,6 +47,7 @@ def test_training_learns_and_leaves_its_files(tmp_path, images, capsys):
         "history.jsonl",
         "best.pt",
         "last.pt",
+        "curves.png",
     }
     log = capsys.readouterr().out.splitlines()
     assert log[0].startswith("fashion-mnist-vae: 26,004 parameters, 500 training and 300 valid")
