@@ -47,17 +47,21 @@ def train(
     train.run(config, out, data_dir, device, resume, tensorboard)
 
 
-def evaluate(run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS) -> None:
+def evaluate(
+    run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
+) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
     Args:
         run: Run folder.
-        draws: Samples of a VAE's noise per image.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        draws: Samples of a VAE's noise per image for the ELBO.
+        k: Samples per image for the importance-weighted log p(x).
+        seed: Of either noise.
     """
     from export.evaluate import evaluate
 
-    evaluate(run, data_dir, draws)
+    evaluate(run, data_dir, draws, k, seed)
 
 
 def figures(vae: RunFolder, ae: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:

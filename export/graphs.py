@@ -48,8 +48,9 @@ class PictureDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode z (N, latent_dim) to x_recon (N, channels, height, width) in [0, 1]."""
-        p: Tensor = (1 + (-self.decoder(z)).exp()).reciprocal()
-        return p.unflatten(1, self.image_shape)
+        p = (1 + (-self.decoder(z)).exp()).reciprocal()
+        x_recon: Tensor = p.unflatten(1, self.image_shape)
+        return x_recon
 
 
 def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:

@@ -6,6 +6,7 @@
 (16, 28, 28)
 """
 
+from vae_onnx import likelihood
 from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
 from vae_onnx.drawing import drawing_to_x
 from vae_onnx.graph import GraphError
@@ -18,6 +19,7 @@ __all__ = [
     "GraphError",
     "Posterior",
     "drawing_to_x",
+    "likelihood",
     "load",
     "models",
     "tile",

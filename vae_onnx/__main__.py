@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import vae_onnx
-from vae_onnx import files
+from vae_onnx import evaluation, files, progress
+from vae_onnx.evaluation import Labels, Settings
 from vae_onnx.graph import Array
 from vae_onnx.images import Shape, to_x
 
@@ -73,6 +74,21 @@ def grid(options: argparse.Namespace) -> None:
     files.write_pictures(options.out, vae_onnx.load(options.model).grid(options.side))
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    """Images, labels -> ELBO, log p(x) and the other figures of an evaluation."""
+    settings = Settings(options.draws, options.k, options.seed)
+    model = vae_onnx.load(options.model)
+    x, labels = _read_data(options, model.image_shape)
+    codes = model.encode(x) if model.kind == "ae" else model.posterior(x)
+    result = evaluation.evaluate(
+        x, codes, lambda z: model.decoder.graph(z)[0], labels, settings, progress.track
+    )
+    name = model.metadata.get("name", model.folder.name)
+    print(evaluation.table(f"{name}, {options.data.name},", result))
+    if options.out:
+        files.write_json(options.out, {"model": name, "data": options.data.name, **result})
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vae-onnx",
@@ -110,6 +126,35 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-n", type=int, default=64, help="how many (default %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="of the draw (default %(default)s)")
     _add_out(command)
+
+    command = _command(commands, evaluate, "images -> ELBO, log p(x), kNN accuracy ... of a model")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help=".npy file of images (uint8 in 0..255 or float in 0..1), or an IDX file such as "
+        "t10k-images-idx3-ubyte, whose labels are found beside it",
+    )
+    command.add_argument("--labels", type=Path, help=".npy or IDX file, a class for each image")
+    command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
+    command.add_argument(
+        "--draws",
+        type=int,
+        default=Settings.draws,
+        help="samples of a VAE's noise per image for the ELBO (default %(default)s)",
+    )
+    command.add_argument(
+        "--k",
+        type=int,
+        default=Settings.k,
+        help="samples per image for the importance-weighted log p(x) (default %(default)s)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
+    )
+    command.add_argument("-o", "--out", type=Path, help=".json file to write the figures to")
+    command.set_defaults(suffixes=(".json",))
 
     command = _command(commands, grid, "the 2-D latent space, decoded side by side")
     command.add_argument("model", metavar="MODEL")
@@ -180,6 +225,20 @@ def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
                 f"{width}x{height}; resize it, or pass --drawing if it shows one drawn digit"
             )
     return to_x(np.stack(pictures), image_shape)
+
+
+def _read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, Labels | None]:
+    """Read the images as x (N, channels, height, width), and their classes if there are any."""
+    if options.limit is not None and options.limit < 1:
+        raise ValueError(f"--limit must be at least 1, got {options.limit}")
+    images = files.read_data(options.data)
+    path = options.labels or files.labels_beside(options.data)
+    labels = None if path is None else files.read_data(path)
+    x = to_x(images, image_shape)
+    if labels is not None:
+        evaluation.check_labels(labels, len(x))
+        labels = labels[: options.limit]
+    return x[: options.limit], labels
 
 
 def _print_table(models: list[vae_onnx.Autoencoder]) -> None:

@@ -1,8 +1,11 @@
-"""Pictures and arrays in files: `.npy`, and PNG through Pillow where it is installed."""
+"""Pictures and arrays in files: `.npy`, IDX, and PNG through Pillow where it is installed."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +36,47 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path} must be a .npy file with one array, got an archive of several")
     return array
+
+
+def read_data(path: Path) -> npt.NDArray[Any]:
+    """Read the array in a `.npy` file, or in an IDX file, whatever its name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is truncated, or neither of the two.
+    """
+    return read_array(path) if path.suffix.lower() == ".npy" else read_idx(path)
+
+
+def read_idx(path: Path) -> npt.NDArray[np.uint8]:
+    """Read one IDX file of unsigned bytes, the format of MNIST's files.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is truncated or too long, or no such file.
+    """
+    content = path.read_bytes()
+    if content[:3] != b"\x00\x00\x08" or len(content) < 4:  # 08: unsigned bytes
+        remedy = "; unpack it first" if content[:2] == b"\x1f\x8b" else ""
+        raise ValueError(
+            f"{path} must be a .npy file, or an IDX file, which starts with the bytes 00 00 08; "
+            f"it starts with {content[:3].hex(' ') or 'nothing'}{remedy}"
+        )
+    rank = content[3]
+    start = 4 + 4 * rank
+    shape = struct.unpack(f">{rank}I", content[4:start]) if len(content) >= start else None
+    if shape is None or len(content) != start + math.prod(shape):
+        expected = (
+            "its header" if shape is None else f"{start + math.prod(shape)} bytes for {shape}"
+        )
+        raise ValueError(f"{path} is not a complete IDX file: {len(content)} bytes, not {expected}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def labels_beside(path: Path) -> Path | None:
+    """Return where torchvision keeps the labels of an IDX file of images, if they are there."""
+    labels = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    return labels if labels != path and labels.is_file() else None
 
 
 def read_picture(path: Path, *, grey: bool, invert: bool) -> npt.NDArray[np.uint8]:
@@ -89,6 +133,16 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
         OSError: The file cannot be written.
     """
     _write(path, lambda file: np.save(file, array, allow_pickle=False))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    _write(path, lambda file: file.write(text.encode()))
 
 
 def check_output(path: Path, suffixes: Sequence[str]) -> None:

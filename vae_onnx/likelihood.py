@@ -1,0 +1,312 @@
+"""How probable images are under a VAE, in nats per image, on numpy arrays alone.
+
+p(x) has no closed form. From the quickest answer to the exact one: the ELBO (Kingma & Welling
+2014), the importance-weighted estimate (Burda, Grosse & Salakhutdinov 2016) and, where z has two
+dimensions, the integral itself. The first two are lower bounds:
+
+    elbo <= log_px_importance (in expectation) <= log_px
+
+>>> x = model.sample(10, rng)
+>>> bound = likelihood.elbo(x, model.posterior(x), model.decode, rng)
+
+`x` is always float32 in [0, 1], its shape (N, ...) that of the pictures which `decode` gives.
+`decode` takes z (M, latent_dim) to the Bernoulli means (M, ...): `model.decode`, or another
+model's. All work in blocks, whose size has no influence on the result, nor has the noise of an
+image any on that of the images before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.autoencoder import Posterior
+from vae_onnx.graph import Array
+
+Float64 = npt.NDArray[np.float64]
+Decode = Callable[[Array], Array]
+Track = Callable[[Sequence[int], str], Iterable[int]]  # shows how far a loop has come
+
+ROWS: Final = 1024  # z decoded at once: their pictures stay in the cache
+DRAWN: Final = 1 << 16  # z drawn at once
+
+# A Bernoulli mean that float32 cannot tell from 0 or 1 counts as the last that it can.
+SMALLEST_P: Final = np.finfo(np.float32).tiny  # 1.2e-38: the rarest pixel costs 87.3 nats
+SMALLEST_NOT_P: Final = np.float32(2**-24)  # 1 - p: 16.6 nats
+
+RADIUS: Final = 8  # half a side of the square that is integrated over, in sigmas of the prior
+TILE: Final = 0.5  # side of the tiles that the square is cut into
+COARSE: Final = 4  # points a side of a tile to find where an image has its mass
+NEGLIGIBLE: Final = 40.0  # nats below the image's best tile: there it has none
+STEP: Final = 1 / 64  # of the integral; the narrowest posteriors have a sigma of about 0.012
+SETTLED: Final = 1e-4  # nats: an image that halving the step changes by less needs no finer one
+
+
+class Elbo(NamedTuple):
+    """The evidence lower bound of each image, in its two parts."""
+
+    recon: Float64  # (N,) -E_q[log p(x | z)] in nats
+    kld: Float64  # (N,) KL(q(z | x) || N(0, I)) in nats
+
+    @property
+    def elbo(self) -> Float64:
+        """-(recon + kld) in nats, (N,). Higher is better."""
+        return -(self.recon + self.kld)
+
+
+def recon(x: Array, x_recon: Array) -> Float64:
+    """Bernoulli cross-entropy summed over pixels: -log p(x | z) in nats, (N,). Lower is better.
+
+    Args:
+        x: (N, ...) in [0, 1].
+        x_recon: The means of p(x | z), same shape.
+    """
+    logits, log_not_p = _log_odds(x_recon, x)
+    return -_bernoulli(_flat(x), logits, log_not_p)
+
+
+def kld(posterior: Posterior) -> Float64:
+    """KL(q(z | x) || N(0, I)) in nats, (N,): Kingma & Welling 2014, appendix B. Never negative."""
+    mu, log_var = posterior.mu.astype(np.float64), posterior.log_var.astype(np.float64)
+    result: Float64 = 0.5 * (mu**2 + np.expm1(log_var) - log_var).sum(axis=1)
+    return result
+
+
+def elbo(
+    x: Array,
+    posterior: Posterior,
+    decode: Decode,
+    rng: np.random.Generator,
+    draws: int = 16,
+    track: Track | None = None,
+) -> Elbo:
+    """Evidence lower bound of each image (Kingma & Welling 2014, equation 3).
+
+    Args:
+        x: (N, ...) in [0, 1].
+        posterior: q(z | x) of the same images.
+        decode: z (M, latent_dim) -> means of p(x | z), (M, ...).
+        rng: Source of the noise, `np.random.default_rng(seed)`.
+        draws: Samples of z per image that the expectation is taken over; kld needs none.
+        track: Shows progress, called as `track(range(...), "elbo")`.
+
+    Raises:
+        ValueError: x, the posterior and the pictures do not belong together, or draws is below 1.
+    """
+    rows = _samples(x, posterior, rng, draws, track, "elbo")
+    means = [-_log_px_given_z(x[some], z, decode).mean(axis=1) for some, z, _ in rows]
+    return Elbo(np.concatenate(means), kld(posterior))
+
+
+def log_px_importance(
+    x: Array,
+    posterior: Posterior,
+    decode: Decode,
+    rng: np.random.Generator,
+    k: int = 100,
+    track: Track | None = None,
+) -> Float64:
+    """Importance-weighted estimate of log p(x) in nats, (N,): Burda et al. 2016, equation 8.
+
+    log mean_i p(x, z_i) / q(z_i | x) over k draws z_i of q(z | x): in expectation a lower bound,
+    the closer the more draws. k = 1 is the ELBO with one draw.
+
+    Args:
+        x: (N, ...) in [0, 1].
+        posterior: q(z | x) of the same images.
+        decode: z (M, latent_dim) -> means of p(x | z), (M, ...).
+        rng: Source of the noise, `np.random.default_rng(seed)`.
+        k: Samples of z per image; Burda et al. report with 5000.
+        track: Shows progress, called as `track(range(...), "log p(x), importance")`.
+
+    Raises:
+        ValueError: x, the posterior and the pictures do not belong together, or k is below 1.
+    """
+    estimates = []
+    for some, z, eps in _samples(x, posterior, rng, k, track, "log p(x), importance"):
+        # log p(z) - log q(z | x); the constants of the two Gaussians cancel.
+        log_var = posterior.log_var[some, np.newaxis]
+        log_ratio = 0.5 * (eps.astype(np.float64) ** 2 + log_var - z.astype(np.float64) ** 2)
+        log_weights = _log_px_given_z(x[some], z, decode) + log_ratio.sum(axis=2)
+        estimates.append(_log_sum_exp(log_weights) - math.log(k))
+    return np.concatenate(estimates)
+
+
+def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = None) -> Float64:
+    """Exact log p(x) in nats, (N,), of a VAE with two latent dimensions.
+
+    The integral of N(z; 0, I) p(x | z) over the square [-8, 8]^2 by the midpoint rule, which for a
+    Gaussian peak of width sigma is exact to exp(-2 (pi sigma / step)^2). A coarse lattice finds
+    the tiles of the square in which an image has any mass; over these its step is halved, from
+    1/8, until the image's log p(x) stands still or the step is fine enough.
+
+    Args:
+        x: (N, ...) in [0, 1].
+        decode: z (M, 2) -> means of p(x | z), (M, ...).
+        step: Largest distance of the points to end with. The bundled models at 1/64 are within
+            1e-4 nats in the mean over images, and 1e-2 on any: the tests halve it.
+        track: Shows progress, called as `track(range(...), "log p(x), exact, step 0.016")`.
+
+    Raises:
+        ValueError: x and the pictures do not belong together, or step is not above 0.
+    """
+    if not step > 0:
+        raise ValueError(f"step must be above 0, got {step!r}")
+    corners = _lattice(round(2 * RADIUS / TILE), TILE) - RADIUS - TILE / 2  # (tiles, 2) lower left
+    result, nearby = _survey(x, decode, corners)
+    points, images = COARSE, np.arange(len(x))
+    while len(images) > 0 and TILE / points > step:
+        points *= 2
+        finer = _integral(x, decode, corners, points, nearby, images, track)
+        settled = np.abs(finer - result[images]) < SETTLED
+        result[images] = finer
+        images = images[~settled]
+    return result
+
+
+def active_units(mu: Array, threshold: float = 0.01) -> int:
+    """Count the latent dimensions that tell images apart: Burda et al. 2016, section 5.2.
+
+    Those whose mean of q(z | x) has a variance over the images, in mu (N, latent_dim), above the
+    threshold.
+    """
+    return int((mu.astype(np.float64).var(axis=0) > threshold).sum())
+
+
+def _samples(
+    x: Array,
+    posterior: Posterior,
+    rng: np.random.Generator,
+    draws: int,
+    track: Track | None,
+    name: str,
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Yield rows of x, and z and eps (rows, draws, latent_dim), drawn image after image."""
+    if draws < 1:
+        raise ValueError(f"the number of draws must be at least 1, got {draws}")
+    if not len(x) == len(posterior.mu) > 0:
+        raise ValueError(
+            f"x and its posterior must have the same images, at least one, "
+            f"got {len(x)} and {len(posterior.mu)}"
+        )
+    sigma = np.exp(0.5 * posterior.log_var)
+    at_once = max(1, DRAWN // draws)
+    starts = range(0, len(x), at_once)
+    for start in track(starts, name) if track else starts:
+        some = slice(start, min(start + at_once, len(x)))
+        shape = (some.stop - some.start, draws, posterior.mu.shape[1])
+        eps = rng.standard_normal(shape, dtype=np.float32)
+        yield some, posterior.mu[some, np.newaxis] + sigma[some, np.newaxis] * eps, eps
+
+
+def _log_px_given_z(x: Array, z: Array, decode: Decode) -> Float64:
+    """Return log p(x | z) in nats, (N, draws), of images x (N, ...) at z (N, draws, latent_dim)."""
+    count, draws, latent_dim = z.shape
+    rows, pixels = z.reshape(-1, latent_dim), _flat(x)
+    result = np.empty(len(rows))
+    for start in range(0, len(rows), ROWS):
+        block = rows[start : start + ROWS]
+        images = np.arange(start, start + len(block)) // draws
+        logits, log_not_p = _log_odds(decode(block), x)
+        result[start : start + ROWS] = _bernoulli(pixels[images], logits, log_not_p)
+    return result.reshape(count, draws)
+
+
+def _survey(x: Array, decode: Decode, corners: Array) -> tuple[Float64, npt.NDArray[np.bool_]]:
+    """Return log p(x) by a coarse lattice, (N,), and which tiles hold any of it, (N, tiles)."""
+    heaviest = np.empty((len(x), len(corners)), np.float32)
+    total = np.full(len(x), -np.inf)
+    inside, everyone = _lattice(COARSE, TILE / COARSE), np.arange(len(x))
+    at_once = max(1, ROWS // len(inside))
+    for start in range(0, len(corners), at_once):
+        tiles = corners[start : start + at_once]
+        z = (tiles[:, np.newaxis] + inside).reshape(-1, 2)
+        for some, log_joint in _log_joint(x, decode, z, everyone):
+            parts = log_joint.reshape(len(some), len(tiles), len(inside))
+            heaviest[some, start : start + at_once] = parts.max(axis=2)
+            total[some] = np.logaddexp(total[some], _log_sum_exp(log_joint))
+    nearby = heaviest > heaviest.max(axis=1, keepdims=True) - NEGLIGIBLE
+    return total + 2 * math.log(TILE / COARSE), nearby
+
+
+def _integral(
+    x: Array,
+    decode: Decode,
+    corners: Array,
+    points: int,
+    nearby: npt.NDArray[np.bool_],
+    images: npt.NDArray[np.intp],
+    track: Track | None,
+) -> Float64:
+    """Return log p(x) of some images, (images,), with points x points in each tile near them."""
+    inside = _lattice(points, TILE / points)
+    total = np.full(len(x), -np.inf)
+    tiles = np.flatnonzero(nearby[images].any(axis=0))
+    steps = range(len(tiles))
+    name = f"log p(x), exact, step {TILE / points:.3f}"
+    for step in track(steps, name) if track else steps:
+        here = images[nearby[images, tiles[step]]]
+        for some, log_joint in _log_joint(x, decode, corners[tiles[step]] + inside, here):
+            total[some] = np.logaddexp(total[some], _log_sum_exp(log_joint))
+    return total[images] + 2 * math.log(TILE / points)
+
+
+def _log_joint(
+    x: Array, decode: Decode, z: Array, images: npt.NDArray[np.intp]
+) -> Iterator[tuple[npt.NDArray[np.intp], Array]]:
+    """Yield some of the images and their log p(x, z) at all points z (points, 2) of the plane.
+
+    As log p(x | z) is linear in x, all images meet all points in one matrix product.
+    """
+    blocks = [z[start : start + ROWS] for start in range(0, len(z), ROWS)]
+    parts = [_log_odds(decode(block), x) for block in blocks]
+    logits = np.concatenate([part[0] for part in parts])
+    log_not_p = np.concatenate([part[1].sum(axis=1) for part in parts])
+    log_prior = -0.5 * (z**2).sum(axis=1) - np.float32(math.log(2 * math.pi))
+    pixels = _flat(x)
+    for start in range(0, len(images), ROWS):
+        some = images[start : start + ROWS]
+        yield some, pixels[some] @ logits.T + (log_not_p + log_prior)
+
+
+def _log_odds(p: Array, x: Array) -> tuple[Array, Array]:
+    """Return log p - log(1 - p) and log(1 - p), (M, pixels) each, of pictures p (M, ...)."""
+    if p.shape[1:] != x.shape[1:]:
+        raise ValueError(
+            f"x must have the shape (N, {', '.join(map(str, p.shape[1:]))}) of the pictures that "
+            f"decode gives, got {x.shape}"
+        )
+    if x.dtype.kind != "f":
+        raise TypeError(f"x must be float in [0, 1], got {x.dtype}; divide uint8 by 255")
+    flat = _flat(p)
+    log_not_p: Array = np.log(np.maximum(1 - flat, SMALLEST_NOT_P))
+    log_p: Array = np.log(np.maximum(flat, SMALLEST_P))
+    return log_p - log_not_p, log_not_p
+
+
+def _bernoulli(pixels: Array, logits: Array, log_not_p: Array) -> Float64:
+    """Sum of x log p + (1 - x) log(1 - p) over the pixels, (N,)."""
+    log_px: Array = np.einsum("np,np->n", pixels, logits) + log_not_p.sum(axis=1)
+    return log_px.astype(np.float64)
+
+
+def _log_sum_exp(values: npt.NDArray[np.floating]) -> Float64:
+    """Log of the sum of exp over the last axis."""
+    largest = values.max(axis=-1, keepdims=True)
+    sums = np.exp(values - largest).sum(axis=-1, dtype=np.float64)
+    result: Float64 = np.log(sums) + largest[..., 0]
+    return result
+
+
+def _lattice(count: int, step: float) -> Array:
+    """Midpoints of count x count squares of side `step` from the origin: (count^2, 2)."""
+    axis = (np.arange(count) + 0.5) * step
+    return np.stack(np.meshgrid(axis, axis), axis=2).reshape(-1, 2).astype(np.float32)
+
+
+def _flat(images: Array) -> Array:
+    return images.reshape(len(images), -1)
