@@ -2,12 +2,11 @@
 
 import math
 
-import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from export.config import Config
-from export.model import AE, VAE
+from export.model import AE, VAE, reparameterize
 
 
 def recon(logits: Tensor, x: Tensor) -> Tensor:
@@ -22,26 +21,19 @@ def recon(logits: Tensor, x: Tensor) -> Tensor:
 def kld(mu: Tensor, log_var: Tensor) -> Tensor:
     """KL(q(z | x) || N(0, I)) in nats, (N,), from mu and log_var (N, latent_dim). Never negative.
 
-    The closed form for two Gaussians, appendix B of the paper; expm1 keeps small ones exact.
+    The closed form for two Gaussians, appendix B of the paper.
     """
-    return 0.5 * (mu.square() + log_var.expm1() - log_var).sum(dim=1)
+    return _kld_by_dimension(mu, log_var).sum(dim=1)
+
+
+def _kld_by_dimension(mu: Tensor, log_var: Tensor) -> Tensor:
+    """The kld of each latent dimension, (N, latent_dim); expm1 keeps small ones exact."""
+    return 0.5 * (mu.square() + log_var.expm1() - log_var)
 
 
 def elbo(logits: Tensor, x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     """Evidence lower bound in nats, (N,). Higher is better; train on -elbo.mean()."""
     return -(recon(logits, x) + kld(mu, log_var))
-
-
-def terms(model: VAE | AE, x: Tensor, eps: Tensor) -> dict[str, Tensor]:
-    """The terms whose sum is the training loss, by name, each (N,) in nats.
-
-    A VAE has "recon" and "kld" (their sum is -elbo), an AE "recon" alone. eps (N, latent_dim) is
-    the VAE's noise; an AE does not look at it.
-    """
-    if isinstance(model, VAE):
-        logits, mu, log_var = model(x, eps)
-        return {"recon": recon(logits, x), "kld": kld(mu, log_var)}
-    return {"recon": recon(model(x), x)}
 
 
 def objective(
@@ -64,7 +56,7 @@ def objective(
         values = recon(model(x), x)
         return values.mean(), {"recon": values.detach()}
     mu, log_var = model.encoder(x)
-    z = mu + torch.exp(0.5 * log_var) * eps
+    z = reparameterize(mu, log_var, eps)
     logits = model.decoder(z.flatten(0, 1))
     recons = recon(logits, x.expand(len(eps), -1, -1).flatten(0, 1)).reshape(z.shape[:2])
     logged = {"recon": recons.detach().mean(dim=0), "kld": kld(mu, log_var).detach()}
@@ -81,8 +73,7 @@ def penalty(mu: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
     and is left alone by the gradient (Kingma et al., Improved Variational Inference with Inverse
     Autoregressive Flow, 2016, appendix C.8).
     """
-    per_dimension = 0.5 * (mu.square() + log_var.exp() - 1 - log_var).mean(dim=0)
-    return per_dimension.clamp(min=free_bits).sum()
+    return _kld_by_dimension(mu, log_var).mean(dim=0).clamp(min=free_bits).sum()
 
 
 def iwae(z: Tensor, mu: Tensor, log_var: Tensor, recons: Tensor) -> Tensor:

@@ -75,8 +75,7 @@ class VAE(nn.Module):
             logits (N, 784), mu (N, latent_dim) and log_var (N, latent_dim).
         """
         mu, log_var = self.encoder(x)
-        z = mu + torch.exp(0.5 * log_var) * eps
-        return self.decoder(z), mu, log_var
+        return self.decoder(reparameterize(mu, log_var, eps)), mu, log_var
 
 
 class AE(nn.Module):
@@ -93,6 +92,11 @@ class AE(nn.Module):
         """Reconstruct x (N, 784) or (N, 1, 28, 28) as logits (N, 784)."""
         logits: Tensor = self.decoder(self.encoder(x))
         return logits
+
+
+def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:
+    """Return z = mu + sigma * eps (..., N, latent_dim), for eps with or without more samples."""
+    return mu + torch.exp(0.5 * log_var) * eps
 
 
 def build(config: Config) -> VAE | AE:
