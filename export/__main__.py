@@ -3,9 +3,11 @@
 # Each command imports what it runs, so that --help does not wait for torch.
 
 import io
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
-from export.config import DRAWS, Config, Device, Recipe
+from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, options
 from export.errors import UserError
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
@@ -27,21 +29,25 @@ OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 def train(
     config: FlatConfig,
     out: Path,
+    recipe: RecipeName = "best",
     data_dir: OptionalPath = None,
     device: Device = "auto",
     resume: Flag = False,
     tensorboard: Flag = False,
 ) -> None:
-    """Train one model into a run folder.
+    """Train one model into a run folder; with torchrun, several processes train it together.
 
     Args:
         config: What to train.
         out: Run folder to write; refused if something is in it.
+        recipe: Options that are not given are as in this recipe: "best" is the defaults,
+            "report" what the published report did, "speed" its result in the least time.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
         resume: Go on with the run in --out after its last finished epoch.
         tensorboard: Write event files into OUT/tensorboard, for `tensorboard --logdir OUT`.
     """
+    del recipe  # `main` has written it out
     from export import train
 
     train.run(config, out, data_dir, device, resume, tensorboard)
@@ -115,8 +121,9 @@ def drawing(out: Path) -> None:
 
 
 def all_(
-    recipe: FlatRecipe,
+    config: FlatRecipe,
     out: Path,
+    recipe: RecipeName = "best",
     models: OptionalPath = None,
     data_dir: OptionalPath = None,
     device: Device = "auto",
@@ -125,20 +132,23 @@ def all_(
     """Do everything for one data set: train VAE and AE, evaluate, draw, compare, freeze.
 
     Args:
-        recipe: What to train.
+        config: What to train.
+        recipe: Options that are not given are as in this recipe: "best" is the defaults,
+            "report" what the published report did, "speed" its result in the least time.
         out: Folder to write vae/, ae/, figures/ and comparison.md to.
         models: Folder to write the graphs to, a folder for each model; else OUT/models.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
         resume: Go on with what is in --out.
     """
+    del recipe  # `main` has written it out
     from export.compare import compare
     from export.evaluate import evaluate
     from export.figures import write
     from export.graphs import export_run
     from export.train import check_folder, run
 
-    configs = [Config(**asdict(recipe), kind="vae"), Config(**asdict(recipe), kind="ae")]
+    configs = [Config(**asdict(config), kind="vae"), Config(**asdict(config), kind="ae")]
     for config in configs:  # both before the first, which takes minutes
         check_folder(out / config.kind, config, resume)
     for config in configs:
@@ -162,6 +172,42 @@ def report(runs: tuple[Path, ...], out: Path = Path("docs/report.md")) -> None:
     write(runs, out)
 
 
+def speedrun(
+    seeds: tuple[int, ...] = (0, 1, 2), page: OptionalPath = None, data_dir: OptionalPath = None
+) -> None:
+    """Time how long the report's result on Fashion-MNIST takes, beside the report's own loop.
+
+    Args:
+        seeds: Of the runs, one after another.
+        page: Markdown file to write the table to, between <!-- speedrun --> and <!-- /speedrun -->.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.speedrun import speedrun
+
+    speedrun(seeds, data_dir, page)
+
+
+def ablation(
+    config: FlatConfig,
+    out: Path,
+    page: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    device: Device = "auto",
+) -> None:
+    """Train variations of a recipe, each in one option, and compare their validation losses.
+
+    Args:
+        config: What to vary.
+        out: Folder for the runs; finished ones are not trained again.
+        page: Markdown file to write the table to, between <!-- ablation --> and <!-- /ablation -->.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        device: Where to train; "auto" takes a GPU where there is one.
+    """
+    from export.ablation import ablate
+
+    ablate(config, out, page, device, data_dir)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
@@ -171,14 +217,25 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "drawing": drawing,
     "all": all_,
     "report": report,
+    "speedrun": speedrun,
+    "ablation": ablation,
 }
+
+
+def with_recipe(arguments: list[str]) -> list[str]:
+    """Write out the options of `--recipe`, before all others, which overrule them."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    name = next((value for option, value in pairwise(words) if option == "--recipe"), None)
+    if name not in RECIPES:
+        return arguments  # what is wrong with it, the parser says
+    return [*arguments[:1], *shlex.split(options(RECIPES[name])), *arguments[1:]]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a piped log, too, shows each epoch in time
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = with_recipe(sys.argv[1:] if arguments is None else arguments)
     try:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS,

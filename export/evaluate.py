@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import torch
 
-from export import runs
+from export import card, runs
 from export.checkpoint import load_model
 from export.config import DRAWS
 from export.data import Split, load_test
@@ -104,5 +104,6 @@ def evaluate(
     )
     result = {"split": "test", **result}
     runs.write_metrics(run, result)
+    card.write(run)
     print(evaluation.table(f"{config.model_name}, test set,", result))
     return result

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import vae_onnx
 from export import checkpoint, data, evaluate
-from export.config import DATASETS, FOLDER, Config
+from export.config import DATASETS, Config
 from export.errors import UserError
 from export.model import AE, VAE, codes, parameters
 from vae_onnx.graph import Array
@@ -231,9 +231,7 @@ def make_card(
     graphs: dict[str, bytes],
 ) -> dict[str, Any]:
     """Return the record of a model: what it is, how it came about, how good it is."""
-    # No path of this machine in the card.
-    if config.dataset not in DATASETS:
-        config = dataclasses.replace(config, dataset=FOLDER + Path(config.dataset).name)
+    config = config.public()
     shown = run.name if run.is_absolute() or ".." in run.parts else run.as_posix()
     return {
         "name": config.model_name,

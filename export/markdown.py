@@ -1,6 +1,11 @@
 """Markdown tables, aligned so that they read well in a terminal too."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
+
+from export import files
+from export.errors import ConfigError
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -10,6 +15,25 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [header, rule, *rows]
     return "\n".join(f"| {' | '.join(_pad(line, widths))} |" for line in lines)
+
+
+def fill(page: Path, section: str, content: str) -> None:
+    """Put content between `<!-- section -->` and `<!-- /section -->` in a page.
+
+    Raises:
+        FileNotFoundError: there is no such page.
+        ConfigError: the page has no such marks.
+    """
+    before, after = f"<!-- {section} -->", f"<!-- /{section} -->"
+    filled, count = re.subn(
+        f"{re.escape(before)}.*?{re.escape(after)}",
+        lambda _: f"{before}\n\n{content}\n\n{after}",
+        page.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    if not count:
+        raise ConfigError(f"{page} must have a place between {before} and {after} to write to")
+    files.write_text(page, filled.rstrip("\n"))
 
 
 def _pad(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

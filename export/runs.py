@@ -13,6 +13,7 @@ from export.errors import ConfigError, RunError
 CONFIG = "config.json"
 HISTORY = "history.jsonl"
 METRICS = "metrics.json"
+CURVES = "curves.png"
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
 

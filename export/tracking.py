@@ -8,9 +8,8 @@ import matplotlib as mpl
 from torch.utils.tensorboard import SummaryWriter
 
 from export import figures
-from export.runs import Epoch
+from export.runs import CURVES, Epoch
 
-CURVES: Final = "curves.png"
 TENSORBOARD: Final = "tensorboard"  # folder of the event files within the run folder
 REDRAW_SECONDS: Final = 20.0  # drawing takes half a second, which an epoch should not pay each time
 

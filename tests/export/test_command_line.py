@@ -13,7 +13,18 @@ from export import runs
 from export.config import Config
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "evaluate", "figures", "compare", "onnx", "drawing", "all", "report"]
+COMMANDS = [
+    "train",
+    "evaluate",
+    "figures",
+    "compare",
+    "onnx",
+    "drawing",
+    "all",
+    "report",
+    "speedrun",
+    "ablation",
+]
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ def test_train_explains_every_field_of_the_config(run):
     _, out, _ = run("train", "--help")
     for field in Config.__dataclass_fields__:
         assert f"--{field.replace('_', '-')} " in out
-    assert "(default: 0.002)" in out
+    assert "(default: 0.008)" in out
 
 
 def test_the_help_does_not_wait_for_torch():

@@ -54,6 +54,8 @@ def test_flags_name_every_field_that_differs():
         "image_size": 32,
         "objective": "elbo",
         "schedule": "constant",
+        "train_on": "all",
+        "adam_beta2": 0.5,
         "kind": "ae",
     }
     numbers = {

@@ -1,0 +1,102 @@
+"""The processes that train one model together, as `torchrun` starts them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from export.config import Device
+from export.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Group:
+    """This process among those that train together; by default it is alone."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes files and prints."""
+        return self.rank == 0
+
+    def share(self, images: int) -> tuple[slice, int]:
+        """Which images of a batch this process takes, and how many of them count.
+
+        Of fewer images than processes some get none: they take the first one, and it counts
+        nothing, so that every process makes every step.
+        """
+        start, stop = (images * edge // self.size for edge in (self.rank, self.rank + 1))
+        return (slice(start, stop), stop - start) if stop > start else (slice(0, 1), 0)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Let the gradients of a module be averaged over all processes."""
+        if self.size == 1:
+            return module
+        return DistributedDataParallel(module)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Add up a tensor of each process, for all of them."""
+        if self.size > 1:
+            distributed.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Go on when every process has come here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def join(device: Device) -> Iterator[Group]:
+    """Join the other processes that `torchrun` started, if it did: gloo on CPUs, nccl on GPUs.
+
+    Raises:
+        ConfigError: CUDA is asked for and PyTorch finds none, or fewer GPUs than processes.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Group(pick_device(device))
+        return
+    local_rank = int(os.environ["LOCAL_RANK"])
+    picked = pick_device(device)
+    if picked.type == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise ConfigError(
+                f"{local_rank + 1} processes or more on a machine with "
+                f"{torch.cuda.device_count()} GPUs; start torchrun with "
+                f"--nproc-per-node {torch.cuda.device_count()}, or train with --device cpu"
+            )
+        picked = torch.device("cuda", local_rank)
+        torch.cuda.set_device(picked)
+    distributed.init_process_group(BACKENDS[picked.type])
+    try:
+        yield Group(picked, distributed.get_rank(), size)
+    finally:
+        distributed.destroy_process_group()
+
+
+BACKENDS: Final = {"cpu": "gloo", "cuda": "nccl"}
+
+
+def pick_device(name: Device) -> torch.device:
+    """Turn the --device option into a device; "auto" takes a GPU where there is one.
+
+    Raises:
+        ConfigError: CUDA is asked for and PyTorch finds none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda, but PyTorch finds no CUDA device; use --device cpu, or install a "
+            "driver and a build of PyTorch that match (https://pytorch.org/get-started)"
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
