@@ -61,7 +61,7 @@ train: $(VENV)/.all
 	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
 
 bench: $(VENV)/.all
-	$(BIN)/python tests/bench/runtime.py --out docs/benchmarks.md
+	$(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) build dist

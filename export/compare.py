@@ -49,7 +49,8 @@ def _column(run: Run) -> dict[str, str]:
         "parameters": f"{parameters(build(run.config)):,}",
         "epochs": str(len(run.history)),
         "best epoch": str(best["epoch"]),
-        "validation, best epoch": f"{best['validation']['loss']:.2f}",
+        "validation, best epoch": f"{best['validation']['loss']:.2f}"
+        + (" (trained on)" if run.config.train_on == "all" else ""),
         "test, total": f"{metrics['total']:.2f} ± {metrics['standard_error']:.2f}",
         "test, recon": f"{metrics['recon']:.2f}",
         "test, kld": f"{metrics['kld']:.2f}" if "kld" in metrics else "-",

@@ -136,6 +136,11 @@ class Recipe:
             )
 
     @property
+    def validation_name(self) -> str:
+        """What to call the validation losses, which are no such thing of images trained on."""
+        return "validation" if self.train_on == "train" else "validation images, trained on too"
+
+    @property
     def dataset_name(self) -> str:
         """What to call the data set: a folder by its name, for a path is nobody's business."""
         if not self.dataset.startswith(FOLDER):

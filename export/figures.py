@@ -16,6 +16,7 @@ from torch import Tensor
 import vae_onnx
 from export import files, runs
 from export.checkpoint import load_model
+from export.config import Config
 from export.data import Split, load_test
 from export.errors import ConfigError
 from export.model import AE, VAE, codes
@@ -88,8 +89,9 @@ def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) 
         )
     test = load_test(vae_config.dataset, data_dir, image_size=vae_config.image_size)
     with mpl.rc_context(STYLE):
-        save(out / "AE_training_curves.png", ae_training_curves(runs.read_history(ae_run)))
-        save(out / "VAE_training_curves.png", vae_training_curves(runs.read_history(vae_run)))
+        for kind, run, config in (("AE", ae_run, ae_config), ("VAE", vae_run, vae_config)):
+            curves = training_curves(config, runs.read_history(run))
+            save(out / f"{kind}_training_curves.png", curves)
         save(out / "reconstructions.png", reconstructions(vae, ae, test))
         save(out / "VAE_prior_samples.png", prior_samples(vae))
         for kind, model in (("AE", ae), ("VAE", vae)):
@@ -130,20 +132,21 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
     return figure
 
 
-def ae_training_curves(history: list[Epoch]) -> Figure:
-    """Training and validation loss of an AE over the epochs."""
-    figure = Figure(figsize=(6, 4))
-    _curves(figure.add_subplot(), history, "loss", "AE: reconstruction loss")
-    return figure
+def training_curves(config: Config, history: list[Epoch]) -> Figure:
+    """Training and validation losses over the epochs.
 
-
-def vae_training_curves(history: list[Epoch]) -> Figure:
-    """Four panels: total, reconstruction, KLD, and the parts of the training loss together."""
+    Of a VAE four panels: total, reconstruction, KLD, and the parts of the training loss together.
+    """
+    seen = config.validation_name
+    if config.kind == "ae":
+        figure = Figure(figsize=(6, 4))
+        _curves(figure.add_subplot(), history, "loss", "AE: reconstruction loss", seen)
+        return figure
     figure = Figure(figsize=(10, 7))
     (total, recon), (kld, parts) = figure.subplots(2, 2)
-    _curves(total, history, "loss", "VAE: total loss (recon + kld)")
-    _curves(recon, history, "recon", "Reconstruction (recon)")
-    _curves(kld, history, "kld", "KL divergence from the prior (kld)")
+    _curves(total, history, "loss", "VAE: total loss (recon + kld)", seen)
+    _curves(recon, history, "recon", "Reconstruction (recon)", seen)
+    _curves(kld, history, "kld", "KL divergence from the prior (kld)", seen)
     epochs = [entry["epoch"] for entry in history]
     stack = [[entry["train"][name] for entry in history] for name in ("recon", "kld")]
     colours = [COLOURS["recon"], COLOURS["kld"]]
@@ -228,15 +231,15 @@ def _is_flat(model: VAE | AE, path: Path) -> bool:
     return model.latent_dim == 2
 
 
-def _curves(axes: Axes, history: list[Epoch], name: str, title: str) -> None:
-    """Draw one loss over the epochs, for training and validation, the best epoch marked."""
+def _curves(axes: Axes, history: list[Epoch], name: str, title: str, seen: str) -> None:
+    """Draw one loss over the epochs, the best epoch marked; `seen` is what validation is called."""
     epochs = [entry["epoch"] for entry in history]
     train = [entry["train"][name] for entry in history]
     validation = [entry["validation"][name] for entry in history]
     marker = "o" if len(history) == 1 else None  # a line of one point would not be seen
     label = f"training (epoch 1: {train[0]:.2f})"
     axes.plot(epochs, train, color=COLOURS["train"], marker=marker, label=label)
-    axes.plot(epochs, validation, color=COLOURS["validation"], marker=marker, label="validation")
+    axes.plot(epochs, validation, color=COLOURS["validation"], marker=marker, label=seen)
     best = runs.best_epoch(history)
     point = (best["epoch"], best["validation"][name])
     label = f"best model: epoch {best['epoch']}, {point[1]:.2f}"

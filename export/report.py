@@ -53,6 +53,11 @@ weights change, validation losses are taken after it on 10,000 images that are k
 training. "Test" is the model of the best validation epoch on the 10,000 test images, for a VAE
 the mean over several draws of the noise."""
 
+SEEN: Final = """\
+After the recipe had been chosen, these models were trained on the validation images as well, so
+that their validation losses are of images they have seen. That is not so for the runs by the
+report's recipe."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -63,6 +68,7 @@ class Pair:
     ae: Run
     vae_report: Run | None  # trained by the published recipe, where that was done
     ae_report: Run | None
+    larger: Run | None  # a VAE of more latent dimensions
 
 
 def write(folders: Sequence[Path], out: Path) -> None:
@@ -70,7 +76,7 @@ def write(folders: Sequence[Path], out: Path) -> None:
 
     Args:
         folders: folders written by `all`, one for each data set. `vae-report` and `ae-report` in
-            them, where present, are runs by the published recipe.
+            them, where present, are runs by the published recipe, `vae-16d` a larger VAE.
         out: Markdown file.
 
     Raises:
@@ -89,19 +95,22 @@ def write(folders: Sequence[Path], out: Path) -> None:
 
 def read(folder: Path) -> Pair:
     """Read the runs below `folder`; raises what `runs.read` raises."""
-    recipes = [folder / f"{kind}-report" for kind in ("vae", "ae")]
-    retrained = [runs.read(run) if run.is_dir() else None for run in recipes]
-    return Pair(folder, runs.read(folder / "vae"), runs.read(folder / "ae"), *retrained)
+    others = [folder / name for name in ("vae-report", "ae-report", "vae-16d")]
+    present = [runs.read(run) if run.is_dir() else None for run in others]
+    return Pair(folder, runs.read(folder / "vae"), runs.read(folder / "ae"), *present)
 
 
 def section(pair: Pair, pictures: Sequence[Path]) -> str:
     """Everything about one data set; `pictures` are relative to the report."""
     dataset = pair.vae.config.dataset_name
     folders = f"{pair.vae.folder.as_posix()} {pair.ae.folder.as_posix()}"
+    compared = [run for run in (pair.vae, pair.ae, pair.larger) if run is not None]
+    names = " ".join(run.folder.as_posix() for run in compared)
     parts = [
         f"## {TITLES.get(dataset, dataset)}",
-        compare.table([pair.vae, pair.ae]),
-        _code([f"python -m export compare {folders}"]),
+        *([SEEN] if pair.vae.config.train_on == "all" else []),
+        compare.table(compared),
+        _code([f"python -m export compare {names}"]),
     ]
     for title, run, retrained in (
         ("VAE", pair.vae, pair.vae_report),
@@ -115,6 +124,10 @@ def section(pair: Pair, pictures: Sequence[Path]) -> str:
         parts.append(losses_table(columns, published))
         parts.append(_commands(list(columns.values())))
         parts += [_history(heading, column) for heading, column in columns.items()]
+    if pair.larger is not None:
+        parts.append(f"### {pair.larger.config.model_name}")
+        parts.append(_commands([pair.larger]))
+        parts.append(_history("trained here", pair.larger))
     parts.append("### Figures")
     drawn = (pair.folder / "figures").as_posix()
     parts.append(_code([f"python -m export figures {folders} --out {drawn}"]))

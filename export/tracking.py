@@ -8,6 +8,7 @@ import matplotlib as mpl
 from torch.utils.tensorboard import SummaryWriter
 
 from export import figures
+from export.config import Config
 from export.runs import CURVES, Epoch
 
 TENSORBOARD: Final = "tensorboard"  # folder of the event files within the run folder
@@ -17,8 +18,9 @@ REDRAW_SECONDS: Final = 20.0  # drawing takes half a second, which an epoch shou
 class Tracker:
     """Keeps `curves.png`, and with `tensorboard` the event files, of a run folder up to date."""
 
-    def __init__(self, out: Path, *, epochs_before: int, tensorboard: bool) -> None:
+    def __init__(self, out: Path, config: Config, *, epochs_before: int, tensorboard: bool) -> None:
         """Begin with the first epoch after `epochs_before`; later ones on record are dropped."""
+        self._config = config
         self._curves = out / CURVES
         self._drawn = time.monotonic()
         self._writer = None
@@ -40,10 +42,8 @@ class Tracker:
             self._draw(history)
 
     def _draw(self, history: list[Epoch]) -> None:
-        vae = "kld" in history[0]["train"]
-        draw = figures.vae_training_curves if vae else figures.ae_training_curves
         with mpl.rc_context(figures.STYLE):
-            figures.save(self._curves, draw(history))
+            figures.save(self._curves, figures.training_curves(self._config, history))
         self._drawn = time.monotonic()
 
 

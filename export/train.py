@@ -98,7 +98,7 @@ def train(
         return history
     tracker = None
     if group.first:
-        tracker = Tracker(out, epochs_before=len(history), tensorboard=tensorboard)
+        tracker = Tracker(out, config, epochs_before=len(history), tensorboard=tensorboard)
     try:
         while len(history) < config.epochs:
             entry = _epoch(trainer, x_train, x_validation, history)

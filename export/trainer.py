@@ -26,8 +26,10 @@ BYTE_DEVIATION: Final = math.sqrt((256**2 - 1) / 12)  # of a random byte
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Take the tiniest numbers for 0: Adam's averages of unused pixels decay to them, and CPUs
-    are many times slower on them."""
+    """Take the tiniest numbers for 0, on which CPUs are many times slower.
+
+    Adam's averages for the weights of unused pixels decay to them.
+    """
     torch.set_flush_denormal(True)
     try:
         yield

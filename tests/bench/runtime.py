@@ -1,11 +1,5 @@
-"""Measure the runtime beside bare onnxruntime and torch; write docs/benchmarks.md.
+"""The runtime beside bare onnxruntime and torch."""
 
-python tests/bench/runtime.py --out docs/benchmarks.md
-"""
-
-import argparse
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +12,6 @@ from tqdm import tqdm
 
 import vae_onnx
 from export.config import Config
-from export.files import write_text
 from export.graphs import PictureDecoder
 from export.markdown import table
 from export.model import build
@@ -31,18 +24,22 @@ SECONDS = 0.05  # the least that one measurement lasts
 Call = Callable[[], object]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
-    out = parser.parse_args().out
+def section() -> str:
     rows = [
         measure(operation, batch_size)
         for operation in (decode_calls, encode_calls)
         for batch_size in tqdm(BATCH_SIZES, desc=operation.__name__, disable=None)
     ]
     rows.append(measure_drawing())
-    write_text(out, page(rows))
-    print(f"wrote {out}")
+    header = [f"`{MODEL}`", "vae_onnx", "/ bare onnxruntime", "/ torch eager"]
+    return f"""## The runtime
+
+Median time of one call through the public API, and its ratio to a bare `InferenceSession.run` with
+default options and to the torch module in `inference_mode`, on the same input; below 1 is faster.
+The three take turns, {ROUNDS} rounds. Sessions of vae_onnx do not let idle threads spin: that costs
+some microseconds a call, and leaves the cores to others between calls.
+
+{table(header, rows)}"""
 
 
 def decode_calls(batch_size: int) -> dict[str, Call]:
@@ -112,36 +109,3 @@ def seconds(call: Call, repeats: int) -> float:
 
 def milliseconds(value: float) -> str:
     return f"{1000 * value:.3f} ms"
-
-
-def page(rows: list[list[str]]) -> str:
-    header = [f"`{MODEL}`", "vae_onnx", "/ bare onnxruntime", "/ torch eager"]
-    return f"""# Benchmarks
-
-`make bench` writes this page.
-
-Median time of one call through the public API, and its ratio to a bare `InferenceSession.run` with
-default options and to the torch module in `inference_mode`, on the same input; below 1 is faster.
-The three take turns, {ROUNDS} rounds. Sessions of vae_onnx do not let idle threads spin: that costs
-some microseconds a call, and leaves the cores to others between calls.
-
-{table(header, rows)}
-
-{machine()}
-"""
-
-
-def machine() -> str:
-    versions = {
-        "Python": platform.python_version(),
-        "vae_onnx": vae_onnx.__version__,
-        "onnxruntime": ort.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores. {told}."
-
-
-if __name__ == "__main__":
-    main()

@@ -53,7 +53,7 @@ def test_the_latent_space_shows_every_test_image_and_every_class(tiny_run, data_
 
 def test_the_four_panels_of_the_vae(tiny_run):
     history = runs.read_history(tiny_run("vae"))
-    panels = figures.vae_training_curves(history).axes
+    panels = figures.training_curves(Config(), history).axes
     assert len(panels) == 4
     assert all(panel.get_ylabel() == "nats per image" for panel in panels)
     for panel, name in zip(panels, ("loss", "recon", "kld"), strict=False):
@@ -64,7 +64,7 @@ def test_the_four_panels_of_the_vae(tiny_run):
 
 def test_one_epoch_can_be_drawn(tiny_run):
     history = runs.read_history(tiny_run("vae"))[:1]
-    assert len(figures.vae_training_curves(history).axes) == 4
+    assert len(figures.training_curves(Config(), history).axes) == 4
 
 
 def test_figures_of_a_plane_are_left_out_where_there_is_none(

@@ -66,6 +66,22 @@ def test_models_of_another_size_are_not_put_beside_the_published_figures(pair, t
     assert "296.81" not in text
 
 
+def test_a_larger_model_has_a_column_and_images_that_were_trained_on_are_called_so(pair, tmp_path):
+    larger = shutil.copytree(pair / "vae", pair / "vae-16d")
+    runs.write_config(larger, dataclasses.replace(runs.read_config(larger), latent_dim=16))
+    plain = tmp_path / "plain.md"
+    report.write([pair], plain)
+    assert "fashion-mnist-vae-16d" in plain.read_text(encoding="utf-8")
+    assert "trained on" not in plain.read_text(encoding="utf-8")
+    config = runs.read_config(pair / "vae")
+    runs.write_config(pair / "vae", dataclasses.replace(config, train_on="all"))
+    report.write([pair], tmp_path / "seen.md")
+    seen = (tmp_path / "seen.md").read_text(encoding="utf-8")
+    assert report.SEEN in seen
+    best = runs.best_epoch(runs.read(pair / "vae").history)["validation"]["loss"]
+    assert cells(seen, "validation, best epoch")[0] == f"{best:.2f} (trained on)"
+
+
 def test_two_runs_of_one_data_set_keep_their_own_pictures(pair, tmp_path):
     other = shutil.copytree(pair, tmp_path / "other")
     (other / "figures" / "reconstructions.png").write_bytes(b"another picture")

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from export import runs, tracking, train
+from export import runs, tracking, train, trainer
 from export.config import Config
 
 CONFIG = Config(hidden_dim=8, epochs=3, batch_size=64)
@@ -42,7 +42,7 @@ def test_a_resumed_run_goes_on_in_the_same_charts(tmp_path, images, monkeypatch)
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(train, "kl_weight", kl_weight)
+    monkeypatch.setattr(trainer, "kl_weight", kl_weight)
     with pytest.raises(KeyboardInterrupt):
         train.train(CONFIG, *images, tmp_path, tensorboard=True)
     monkeypatch.undo()

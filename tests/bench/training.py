@@ -1,0 +1,44 @@
+"""An epoch of our training loop beside the report's, and beside its matrix products alone."""
+
+import statistics
+
+from tqdm import tqdm
+
+from export import data, speedrun
+from export.config import RECIPES, Config
+from export.markdown import table
+
+ROUNDS = 5
+LOOPS = {
+    "the report's recipe, batch 128": Config(**RECIPES["report"]),
+    "`--recipe speed`, batch 512": Config(**RECIPES["speed"]),
+    "the same, batch 2048": Config(**{**RECIPES["speed"], "batch_size": 2048}),
+    "the default recipe, batch 512": Config(),
+}
+
+
+def section() -> str:
+    x = data.load_train_validation("fashion-mnist")[0].x
+    loader = speedrun.report_loader(None)
+    report, ours, floors = [], {name: [] for name in LOOPS}, {name: [] for name in LOOPS}
+    for _ in tqdm(range(ROUNDS), desc="training", disable=None):
+        report.append(speedrun.seconds(lambda: speedrun.report_epoch(loader)))
+        for name, config in LOOPS.items():
+            floors[name].append(speedrun.matmul_seconds(len(x), config))
+            ours[name].append(speedrun.seconds(lambda: speedrun.our_epoch(config, x)))  # noqa: B023
+    theirs = statistics.median(report)
+    rows = [["the report's loop: DataLoader, ToTensor, batch 128", f"{theirs:.2f} s", "1.0", ""]]
+    for name in LOOPS:
+        median, floor = statistics.median(ours[name]), statistics.median(floors[name])
+        rows.append(
+            [f"ours: {name}", f"{median:.2f} s", f"{theirs / median:.1f}", f"{floor / median:.0%}"]
+        )
+    header = ["one epoch of the VAE", "seconds", "times as fast", "of the floor"]
+    return f"""## Training
+
+One epoch over the {len(x):,} training images of Fashion-MNIST, medians of {ROUNDS} rounds in which
+all take turns. The floor is the time that an epoch's matrix products would take at the speed of a
+{speedrun.SIDE}x{speedrun.SIDE} one in the same round, and nothing else. The default recipe shows
+the encoder every image twice, the second time moved.
+
+{table(header, rows)}"""
