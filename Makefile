@@ -5,15 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo install test test-wheel test-demo lint train bench clean
+.PHONY: help demo install test test-wheel test-demo lint train ablation bench clean
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
-	@echo "make train    the bundled models, their figures and docs/report.md again, about 15 minutes"
-	@echo "make bench    measurements into docs/benchmarks.md"
+	@echo "make train    the bundled models, their figures and docs/report.md again, about an hour"
+	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
+	@echo "make bench    measurements into docs/benchmarks.md and docs/training.md"
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo --port 7860
@@ -51,16 +52,25 @@ lint: $(VENV)/.all
 train: $(VENV)/.all
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
 	set -e; for dataset in fashion-mnist mnist; do \
-	  $(BIN)/python -m export all --dataset $$dataset --out runs/$$dataset --models vae_onnx/models --resume; \
+	  $(BIN)/python -m export all --dataset $$dataset --train-on all --out runs/$$dataset \
+	    --models vae_onnx/models --resume; \
+	  $(BIN)/python -m export train --dataset $$dataset --latent-dim 16 --epochs 100 --train-on all \
+	    --out runs/$$dataset/vae-16d --resume; \
+	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
+	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \
 	done
 	set -e; for kind in vae ae; do \
-	  $(BIN)/python -m export train --dataset fashion-mnist --kind $$kind --lr 1e-3 --schedule constant \
+	  $(BIN)/python -m export train --dataset fashion-mnist --kind $$kind --recipe report \
 	    --out runs/fashion-mnist/$$kind-report --resume; \
 	  $(BIN)/python -m export evaluate runs/fashion-mnist/$$kind-report; \
 	done
 	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
 
+ablation: $(VENV)/.all
+	$(BIN)/python -m export ablation --epochs 20 --out runs/ablation --page docs/training.md
+
 bench: $(VENV)/.all
+	$(BIN)/python -m export speedrun --page docs/training.md
 	$(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
 clean:

@@ -1,6 +1,7 @@
 """Export, its gate, and the committed graphs against onnx.reference and torch."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -276,6 +277,7 @@ def test_a_negation_is_folded_into_its_product_alone():
 def test_committed_models_are_the_reports(bundled):
     """784-400-2-400-784: 631,188 parameters, 802 fewer without the head of the variance."""
     count = {"vae": 631_188, "ae": 630_386}[bundled.kind]
+    count += (bundled.latent_dim - 2) * (2 * 401 + 400)
     card = json.loads((bundled.folder / "card.json").read_text())
     assert card["parameters"] == count
     weights = [
@@ -287,6 +289,10 @@ def test_committed_models_are_the_reports(bundled):
     assert sum(w.size for w in weights if w.dtype == np.float32 and w.ndim > 0) == count
 
 
+# Nats per image on the complete test set that the bundled graphs stay below.
+LIMITS = {"fashion-mnist-vae": 258.0, "fashion-mnist-ae": 250.0, "mnist-vae": 145.0}
+
+
 def test_the_card_tells_the_truth_about_the_test_set(bundled, test_images):
     """The metrics of the card again, from the graphs alone."""
     x = test_images[bundled.metadata["dataset"]]
@@ -294,17 +300,7 @@ def test_the_card_tells_the_truth_about_the_test_set(bundled, test_images):
     assert metrics["images"] == len(x) == 10_000
 
     codes = bundled.encode(x) if bundled.kind == "ae" else bundled.posterior(x)
-    settings = Settings(draws=4, seed=1)
-    got = evaluation.losses(x, codes, lambda z: bundled.decoder.graph(z)[0], settings)
-    if bundled.kind == "ae":
-        assert got["recon"] == pytest.approx(metrics["recon"], abs=5e-3)
-        return
-    assert got["kld"] == pytest.approx(metrics["kld"], abs=1e-3)
-    # Other noise than the card's: four draws over 10,000 images lie within 0.2 nats.
-    assert got["recon"] == pytest.approx(metrics["recon"], abs=0.2)
-
-
-@pytest.mark.parametrize(("name", "limit"), [("vae", 261.10), ("ae", 253.0)])
-def test_fashion_mnist_reaches_the_reports_figures(name, limit):
-    folder = vae_onnx.load(f"fashion-mnist-{name}").folder
-    assert json.loads((folder / "card.json").read_text())["metrics"]["total"] <= limit
+    got = evaluation.losses(x, codes, lambda z: bundled.decoder.graph(z)[0], Settings(draws=16))
+    for part in ("total", "recon", "kld"):
+        assert got.get(part, 0) == pytest.approx(metrics.get(part, 0), abs=1e-3)
+    assert got["total"] <= LIMITS.get(bundled.metadata["name"], math.inf)
