@@ -81,7 +81,12 @@ def evaluate(options: argparse.Namespace) -> None:
     x, labels = _read_data(options, model.image_shape)
     codes = model.encode(x) if model.kind == "ae" else model.posterior(x)
     result = evaluation.evaluate(
-        x, codes, lambda z: model.decoder.graph(z)[0], labels, settings, progress.track
+        x,
+        codes,
+        lambda z: model.decoder.graph.batched(z, np.asarray)[0],
+        labels,
+        settings,
+        progress.track,
     )
     name = model.metadata.get("name", model.folder.name)
     print(evaluation.table(f"{name}, {options.data.name},", result))

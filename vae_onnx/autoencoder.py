@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from vae_onnx import latent
 from vae_onnx.graph import Array, Graph, GraphError
-from vae_onnx.images import Shape, from_x, to_x
+from vae_onnx.images import Shape, as_batch, from_x, scale
 
 MODELS = Path(__file__).parent / "models"
 
@@ -40,6 +40,10 @@ class Posterior:
 class Encoder:
     """`encoder.onnx` alone: images -> z, or for a VAE -> q(z | x).
 
+    Args:
+        path: The file.
+        threads: How many share the work on a large batch; by default all that there are.
+
     Attributes:
         graph: The file, opened.
         kind: "vae" or "ae", read off the outputs of the graph.
@@ -52,8 +56,8 @@ class Encoder:
         GraphError: The file is truncated, not ONNX, or not an encoder.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.graph = graph = Graph(path)
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.graph = graph = Graph(path, threads)
         graph.expect({"x"}, {"mu", "log_var"}, {"z"})
         self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
         channels, height, width = graph.expect_port(graph.inputs["x"], rank=4)
@@ -88,12 +92,16 @@ class Encoder:
         return Posterior(**self._run(images))
 
     def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        outputs = self.graph(to_x(images, self.image_shape))
+        outputs = self.graph.batched(as_batch(images, self.image_shape), scale)
         return dict(zip(self.graph.outputs, outputs, strict=True))
 
 
 class Decoder:
     """`decoder.onnx` alone: z -> pictures.
+
+    Args:
+        path: The file.
+        threads: How many share the work on a large batch; by default all that there are.
 
     Attributes:
         graph: The file, opened.
@@ -106,29 +114,40 @@ class Decoder:
         GraphError: The file is truncated, not ONNX, or not a decoder.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.graph = graph = Graph(path)
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.graph = graph = Graph(path, threads)
         graph.expect({"z"}, {"x_recon"})
         (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
         channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
         self.image_shape: Shape = (channels, height, width)
         self.metadata = graph.metadata
 
-    def decode(self, z: npt.ArrayLike) -> Array:
+    def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the pictures that stand at z: the means of p(x | z), in [0, 1].
 
         Args:
             z: (N, latent_dim), or (latent_dim,) for one picture; finite numbers.
+            out: Where to write them: C-contiguous float32 of the shape that is returned.
 
         Returns:
             (N, height, width) float32, or (N, height, width, 3) for a colour model.
 
         Raises:
-            TypeError: z does not hold real numbers.
-            ValueError: Wrong shape, NaN or infinity, or no row.
+            TypeError: z does not hold real numbers, or `out` is no float32 array.
+            ValueError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
         """
-        (x_recon,) = self.graph(self._check(z))
-        return from_x(x_recon)
+        rows = self._check(z)
+        if out is None:
+            (x_recon,) = self.graph.batched(rows, np.asarray)
+            return from_x(x_recon)
+        channels, height, width = self.image_shape
+        pictures = (height, width) if channels == 1 else (height, width, channels)
+        _check_out(out, (len(rows), *pictures))
+        if channels > 1:  # the graph has the channels first
+            np.copyto(out, self.decode(rows))
+        else:
+            self.graph.batched(rows, np.asarray, [out.reshape(len(rows), *self.image_shape)])
+        return out
 
     def _check(self, z: npt.ArrayLike) -> Array:
         try:
@@ -152,6 +171,13 @@ class Decoder:
 class Autoencoder:
     """A trained VAE or AE: an encoder and a decoder that belong together.
 
+    Safe to call from several threads at once, and in a forked process.
+
+    Args:
+        folder: Where `encoder.onnx` and `decoder.onnx` are.
+        threads: How many share the work on a large batch; by default all that there are: the
+            cores of the process, or fewer if its cgroup has a quota.
+
     Attributes:
         encoder: The encoder alone.
         decoder: The decoder alone.
@@ -166,10 +192,10 @@ class Autoencoder:
         GraphError: A file is no such graph, or the two do not belong together.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
         self.folder = Path(folder)
-        self.encoder = Encoder(self.folder / "encoder.onnx")
-        self.decoder = Decoder(self.folder / "decoder.onnx")
+        self.encoder = Encoder(self.folder / "encoder.onnx", threads)
+        self.decoder = Decoder(self.folder / "decoder.onnx", threads)
         self._check_pair()
         self.kind = self.encoder.kind
         self.latent_dim = self.encoder.latent_dim
@@ -193,9 +219,9 @@ class Autoencoder:
         """Return the VAE's q(z | x); see `Encoder.posterior`."""
         return self.encoder.posterior(images)
 
-    def decode(self, z: npt.ArrayLike) -> Array:
+    def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the pictures (N, height, width) at z (N, latent_dim); see `Decoder.decode`."""
-        return self.decoder.decode(z)
+        return self.decoder.decode(z, out)
 
     def reconstruct(self, images: npt.ArrayLike, rng: np.random.Generator | None = None) -> Array:
         """Encode and decode.
@@ -324,14 +350,18 @@ def models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in MODELS.glob("*/encoder.onnx")))
 
 
-def load(model: str | os.PathLike[str]) -> Autoencoder:
+def load(model: str | os.PathLike[str], threads: int | None = None) -> Autoencoder:
     """Open a bundled model by name, or a folder with `encoder.onnx` and `decoder.onnx`.
 
-    A bundled name goes first: write "./mnist-vae" for a folder of that name.
+    Args:
+        model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
+        threads: How many share the work on a large batch; by default all that there are.
 
     Raises:
         FileNotFoundError: There is no such model or folder, or the folder lacks a graph.
         GraphError: A file is no such graph, or the two do not belong together.
+        TypeError: `threads` is no integer.
+        ValueError: `threads` is below 1.
     """
     folder = MODELS / model if model in models() else Path(model)
     if not folder.is_dir():
@@ -339,7 +369,17 @@ def load(model: str | os.PathLike[str]) -> Autoencoder:
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
             f"bundled: {', '.join(models())}"
         )
-    return Autoencoder(folder)
+    return Autoencoder(folder, threads)
+
+
+def _check_out(out: Array, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32:
+        got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out must be a float32 array, got {got}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, one picture for each row, got {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError("out must be C-contiguous and writeable; make it with np.empty")
 
 
 def _generator(rng: np.random.Generator) -> np.random.Generator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+
+from vae_onnx import threads as workers
 
 Array = npt.NDArray[np.float32]
 
@@ -34,10 +36,11 @@ class Port:
 class Graph:
     """An ONNX file with one input, opened for the CPU.
 
-    Safe to call from several threads at once.
+    Safe to call from several threads at once, and after a fork.
 
     Attributes:
         path: The file.
+        threads: How many threads share the work on a large batch.
         inputs: Name -> Port, in the order of the graph.
         outputs: Name -> Port, in the order of the graph.
         metadata: The `metadata_props` of the file.
@@ -45,10 +48,12 @@ class Graph:
     Raises:
         FileNotFoundError: There is no such file.
         GraphError: The file is truncated, or not ONNX, or needs what onnxruntime lacks.
+        ValueError: `threads` is below 1.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
         self.path = Path(path)
+        self.threads = workers.check(threads)
         self._session = _open(self.path)
         self.inputs = {port.name: _port(port) for port in self._session.get_inputs()}
         self.outputs = {port.name: _port(port) for port in self._session.get_outputs()}
@@ -68,11 +73,63 @@ class Graph:
         try:
             outputs: list[Array] = self._session.run(None, {name: value})
         except Exception as error:  # onnxruntime's errors share no base class
-            raise GraphError(
-                f"{self.path} failed on {name} {value.dtype} {list(value.shape)}, which it "
-                f"declares to take; export it again. onnxruntime says: {error}"
-            ) from error
+            raise self._failed(value, error) from error
         return outputs
+
+    def batched(
+        self,
+        batch: npt.NDArray[Any],
+        prepare: Callable[[npt.NDArray[Any]], Array],
+        outputs: list[Array] | None = None,
+    ) -> list[Array]:
+        """Run the graph on a batch of any size: block by block, on all threads.
+
+        Args:
+            batch: (N, ...), N >= 1.
+            prepare: Makes what the graph takes of some rows; called once for each block.
+            outputs: Where to write what the graph gives: C-contiguous float32 arrays (N, ...) in
+                the order of the graph. New ones unless given.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            GraphError: The graph contradicts itself, which shows only when it runs.
+        """
+        parts = workers.blocks(len(batch), self.threads)
+        if len(parts) == 1 and outputs is None:
+            return self(prepare(batch))
+        if outputs is None:
+            outputs = [
+                np.empty((len(batch), *self.expect_port(port, len(port.shape))), np.float32)
+                for port in self.outputs.values()
+            ]
+        filled = outputs
+        workers.each(
+            lambda rows: self._run_into(prepare(batch[rows]), [out[rows] for out in filled]),
+            parts,
+            self.threads,
+        )
+        return filled
+
+    def _run_into(self, value: Array, outputs: list[Array]) -> None:
+        """Run the graph on one block and let it write to the outputs."""
+        (name,) = self.inputs
+        binding = self._session.io_binding()
+        for port, given in ((name, value), *zip(self.outputs, outputs, strict=True)):
+            bind = binding.bind_input if given is value else binding.bind_output
+            bind(port, "cpu", 0, np.float32, given.shape, given.ctypes.data)
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise self._failed(value, error) from error
+
+    def _failed(self, value: npt.NDArray[Any], error: Exception) -> GraphError:
+        (name,) = self.inputs
+        return GraphError(
+            f"{self.path} failed on {name} {value.dtype} {list(value.shape)}, which it "
+            f"declares to take; export it again. onnxruntime says: {error}"
+        )
 
     def expect(self, inputs: set[str], *outputs: set[str]) -> None:
         """Raise GraphError unless the inputs, and one of the sets of outputs, have these names."""
@@ -109,8 +166,9 @@ def _open(path: Path) -> ort.InferenceSession:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing or no file; `python -m export onnx` writes it")
     options = ort.SessionOptions()
-    # Idle threads that spin would burn a core between two calls.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads of our own share the blocks of a batch. Those of onnxruntime would share each matrix
+    # product, which is slower, would spin between calls, and are lost in a forked process.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except PermissionError:

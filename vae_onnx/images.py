@@ -29,11 +29,28 @@ def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
         TypeError: The dtype is neither uint8 nor float.
         ValueError: The shape is another one, there is no image, or a value is out of range.
     """
+    return scale(as_batch(images, image_shape))
+
+
+def as_batch(images: npt.ArrayLike, image_shape: Shape) -> npt.NDArray[Any]:
+    """Return images as (N, channels, height, width), N >= 1, of their own dtype.
+
+    Arguments and errors are those of `to_x`, but for the range of the values.
+    """
     array = _as_array(images)
     batch = _to_nchw(array, image_shape)
     if batch.shape[0] == 0:
         raise ValueError(f"images must hold at least one image, got shape {array.shape}")
-    if array.dtype == np.uint8:
+    return batch
+
+
+def scale(batch: npt.NDArray[Any]) -> Array:
+    """Return what `as_batch` gave, or some of it, as x of the encoder: float32 in [0, 1].
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+    if batch.dtype == np.uint8:
         return batch.astype(np.float32) / np.float32(255)
     _check_range(batch, "images")
     return np.ascontiguousarray(batch, dtype=np.float32)

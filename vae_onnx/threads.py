@@ -1,0 +1,97 @@
+"""How many threads there are to use, and the ones that share the work on large batches."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import operator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
+LEAST = 16  # rows for which another thread is worth waking
+
+
+def available() -> int:
+    """Return how many threads may run at once: the cores of this process, and its CPU quota.
+
+    Containers often see every core of their host and may use a few of them, by affinity or by the
+    quota of their cgroup (version 2 or 1), of which a part of a core counts as one.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = _quota()
+    return max(1, min(cores or 1, math.ceil(quota) if quota < math.inf else cores or 1))
+
+
+def check(threads: int | None) -> int:
+    """Return `threads`, or what is available for None.
+
+    Raises:
+        TypeError: It is no integer.
+        ValueError: It is below 1.
+    """
+    if threads is None:
+        return available()
+    try:
+        count = operator.index(threads)
+    except TypeError as error:
+        raise TypeError(f"threads must be an integer or None, got {threads!r}") from error
+    if count < 1:
+        raise ValueError(f"threads must be at least 1, or None for all, got {count}")
+    return count
+
+
+def blocks(rows: int, threads: int) -> list[slice]:
+    """Divide rows into blocks of nearly one size, none above BLOCK, enough for all threads."""
+    count = max(math.ceil(rows / BLOCK), min(threads, rows // LEAST), 1)
+    edges = [rows * edge // count for edge in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:
+    """Do the work for every part, in this thread and others; raises what a part raises."""
+    todo = iter(parts)  # one for all threads: whoever is done takes the next
+    helpers = min(threads, len(parts)) - 1
+    helping = [_pool(threads).submit(_work_off, work, todo) for _ in range(helpers)]
+    try:
+        _work_off(work, todo)
+    finally:
+        # Those that have not begun, because other calls keep the pool busy, have nothing to do.
+        begun = [helper for helper in helping if not helper.cancel()]
+        for helper in begun:
+            helper.result()
+
+
+def _work_off(work: Callable[[slice], None], todo: Iterator[slice]) -> None:
+    for part in todo:
+        work(part)
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="vae_onnx")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
+
+
+def _quota() -> float:
+    """CPUs that the cgroup may use on average, infinity where there is no limit."""
+    try:
+        quota, period = (CGROUP / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return math.inf
+    try:
+        share = int(quota) / int(period)  # "max" is no number, and version 1 writes -1
+    except (ValueError, ZeroDivisionError):
+        return math.inf
+    return share if share > 0 else math.inf
