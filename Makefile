@@ -67,7 +67,7 @@ train: $(VENV)/.all
 	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
 
 ablation: $(VENV)/.all
-	$(BIN)/python -m export ablation --epochs 20 --out runs/ablation --page docs/training.md
+	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
 
 bench: $(VENV)/.all
 	$(BIN)/python -m export speedrun --page docs/training.md
