@@ -148,7 +148,7 @@ def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = N
         x: (N, ...) in [0, 1].
         decode: z (M, 2) -> means of p(x | z), (M, ...).
         step: Largest distance of the points to end with. The bundled models at 1/64 are within
-            1e-4 nats in the mean over images, and 1e-2 on any: the tests halve it.
+            4e-4 nats in the mean over images, and 5e-3 on any: the tests halve it.
         track: Shows progress, called as `track(range(...), "log p(x), exact, step 0.016")`.
 
     Raises:

@@ -47,8 +47,8 @@ def test_foreign_data_is_an_error_of_the_page(page: DrawPage) -> None:
 
 def test_drawing_beyond_the_map_is_marked_at_its_edge(page: DrawPage) -> None:
     small = dataclasses.replace(
-        page.ae.map, z=page.ae.map.z / np.float32(100)
-    )  # a window of the prior's size
+        page.ae.map, z=page.ae.map.z / np.float32(100) + np.float32(500)
+    )  # a window of the prior's size, far from every code
     far = dataclasses.replace(page.ae, map=small)
     _, marker, reading = far.look(vae_onnx.drawing_to_x(np.asarray(one().convert("L"))))
     assert marker["off_map"]

