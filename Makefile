@@ -12,7 +12,7 @@ help:
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
-	@echo "make train    the bundled models, their figures and docs/report.md again, about an hour"
+	@echo "make train    the bundled models, their figures and docs/report.md again, one to two hours"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
 	@echo "make bench    measurements into docs/benchmarks.md and docs/training.md"
 

@@ -36,8 +36,8 @@ def section() -> str:
 
 Median time of one call through the public API, and its ratio to a bare `InferenceSession.run` with
 default options and to the torch module in `inference_mode`, on the same input; below 1 is faster.
-The three take turns, {ROUNDS} rounds. Threads of vae_onnx do not spin while they wait for work, those
-of the others do.
+The three take turns, {ROUNDS} rounds. Threads of vae_onnx do not spin while they wait for work,
+those of the others do.
 
 {table(header, rows)}"""
 
