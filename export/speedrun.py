@@ -20,6 +20,7 @@ from export.config import RECIPES, Config
 from export.distributed import Group
 from export.loss import kld
 from export.model import VAE, build
+from export.train import load
 from export.trainer import Trainer
 
 REPORT_TOTAL: Final = 261.10  # nats per image on the test set, as published
@@ -58,21 +59,20 @@ def speedrun(
         FileNotFoundError: the data set is missing.
         DataError: the data set is damaged.
     """
-    train, validation = data.load_train_validation("fashion-mnist", data_dir)
-    x = torch.cat([train.x, validation.x])
+    configs = [Config(**RECIPES["speed"], seed=seed) for seed in seeds]
+    x, _ = load(Config(**RECIPES["speed"]), data_dir, torch.device("cpu"))
     test = data.load_test("fashion-mnist", data_dir)
     loader = report_loader(data_dir)
     results = []
-    for seed in tqdm(seeds, desc="seeds", disable=None):
+    for config in tqdm(configs, desc="seeds", disable=None):
         report_epoch_seconds = seconds(lambda: report_epoch(loader))
-        config = Config(**RECIPES["speed"], seed=seed)
         trainer = Trainer(config, Group(x.device))
         start = time.perf_counter()
         for epoch in range(1, config.epochs + 1):
             trainer.train_epoch(x, epoch)
         ours = time.perf_counter() - start
         total = evaluate.metrics(trainer.model.eval(), test)["total"]
-        results.append(Result(seed, ours, total, report_epoch_seconds))
+        results.append(Result(config.seed, ours, total, report_epoch_seconds))
     print(table(results))
     if page:
         markdown.fill(page, "speedrun", table(results))

@@ -31,14 +31,14 @@ def run(
     with distributed.join(device) as group:
         if group.first:  # before the data set, which may have to be downloaded: once
             check_folder(out, config, resume)
-            images = _load(config, data_dir, group.device)
+            images = load(config, data_dir, group.device)
         group.wait()
         if not group.first:
-            images = _load(config, data_dir, group.device)
+            images = load(config, data_dir, group.device)
         return train(config, *images, out, resume=resume, tensorboard=tensorboard, group=group)
 
 
-def _load(config: Config, data_dir: Path | None, device: torch.device) -> tuple[Tensor, Tensor]:
+def load(config: Config, data_dir: Path | None, device: torch.device) -> tuple[Tensor, Tensor]:
     """The images to train on and those to choose the epoch by."""
     train, validation = load_train_validation(config.dataset, data_dir, device, config.image_size)
     if config.train_on == "all":

@@ -23,8 +23,7 @@ def available() -> int:
     quota of their cgroup (version 2 or 1), of which a part of a core counts as one.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    quota = _quota()
-    return max(1, min(cores or 1, math.ceil(quota) if quota < math.inf else cores or 1))
+    return max(1, math.ceil(min(cores or 1, _quota())))
 
 
 def check(threads: int | None) -> int:
