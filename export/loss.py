@@ -47,9 +47,11 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
         p = logits.sigmoid()
         ctx.save_for_backward(p, x)
-        # softplus(l) = max(l, 0) - log(max(p, 1 - p)): that p is at least a half, its log exact.
-        softplus = logits.relu().sub_(torch.maximum(p, 1 - p).log_())
-        return softplus.addcmul_(logits, x, value=-1).sum(dim=-1)
+        # softplus(l) = max(l, 0) - log(max(p, 1 - p)), whose logarithm is of a half to one: that of
+        # a product of 16 is as exact as 16 logarithms, which took longer than all the rest.
+        likelier = torch.maximum(p, 1 - p).reshape(*p.shape[:-1], math.gcd(x.shape[-1], 16), -1)
+        logs = likelier.prod(dim=-2).log_().sum(dim=-1)
+        return logits.relu().addcmul_(logits, x, value=-1).sum(dim=-1).sub_(logs)
 
     @staticmethod
     @once_differentiable

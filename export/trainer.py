@@ -90,6 +90,7 @@ class Trainer:
             DivergedError: the loss is no longer finite.
         """
         config, group = self.config, self.group
+        self.model.train()
         noise = Noise(config, epoch, x.device)
         batches = torch.split(noise.order(len(x)), config.batch_size)
         progress = tqdm(
@@ -123,6 +124,7 @@ class Trainer:
         The noise is the same at every call: epochs differ by their models alone.
         """
         config, group = self.config, self.group
+        self.model.eval()
         # Free bits shape the gradient; whether a model is better is another question.
         objective = Objective(self.model, replace(config, free_bits=0.0))
         eps = torch.randn(

@@ -44,3 +44,25 @@ def test_initial_weights_follow_from_the_seed_and_leave_the_global_generator_alo
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first.encoder.hidden.weight, second.encoder.hidden.weight)
     assert not torch.equal(first.encoder.hidden.weight, other.encoder.hidden.weight)
+
+
+@pytest.mark.parametrize("kind", ["vae", "ae"])
+def test_large_products_are_short_in_training_alone(kind):
+    exact = build(Config(kind=kind))
+    short = build(Config(kind=kind, precision="bfloat16"))
+    layers = [
+        (exact.encoder.hidden, short.encoder.hidden, torch.rand(32, 784)),
+        (exact.decoder.logits, short.decoder.logits, torch.rand(32, 400)),
+    ]
+    for ours, theirs, inputs in layers:
+        assert torch.equal(ours(inputs), theirs(inputs))
+        ours.train(), theirs.train()
+        gradients = []
+        for layer in (ours, theirs):
+            outputs = layer(inputs)
+            assert outputs.dtype == torch.float32
+            outputs.square().sum().backward()
+            gradients.append(layer.weight.grad)
+            assert layer.weight.grad.dtype == torch.float32
+        off = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
+        assert 1e-4 < off < 1e-2  # bfloat16 rounds to 2**-9
