@@ -184,7 +184,7 @@ RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 18,
+        "epochs": 17,
         "lr": 1e-2,
         "z_lr_factor": 30.0,
         "adam_beta2": 0.95,

@@ -20,6 +20,7 @@ from export.config import RECIPES, Config
 from export.distributed import Group
 from export.loss import kld
 from export.model import VAE, build
+from export.process import tuned
 from export.train import load
 from export.trainer import Trainer
 
@@ -42,6 +43,7 @@ class Result(NamedTuple):
         return self.report_epoch_seconds * REPORT_EPOCHS / self.seconds
 
 
+@tuned()
 def speedrun(
     seeds: Sequence[int], data_dir: Path | None = None, page: Path | None = None
 ) -> list[Result]:

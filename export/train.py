@@ -14,11 +14,13 @@ from export.data import load_train_validation
 from export.distributed import Group
 from export.errors import ConfigError, RunError
 from export.model import parameters
+from export.process import tuned
 from export.runs import Epoch, Losses
 from export.tracking import Tracker
 from export.trainer import Trainer
 
 
+@tuned()
 def run(
     config: Config,
     out: Path,

@@ -1,8 +1,6 @@
 """The training itself: a model, its optimiser, and passes over images that lie on the device."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -22,19 +20,6 @@ from export.model import AE, VAE, build
 from export.runs import Losses
 
 BYTE_DEVIATION: Final = math.sqrt((256**2 - 1) / 12)  # of a random byte
-
-
-@contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Take the tiniest numbers for 0, on which CPUs are many times slower.
-
-    Adam's averages for the weights of unused pixels decay to them.
-    """
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 class Batch(NamedTuple):
@@ -82,7 +67,6 @@ class Trainer:
             step.compile(mode="reduce-overhead")
         self._step = group.wrap(step)
 
-    @flushed_denormals()
     def train_epoch(self, x: Tensor, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.
 

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from export import data, speedrun
 from export.config import RECIPES, Config
 from export.markdown import table
+from export.process import tuned
 
 ROUNDS = 5
 FLOAT32 = Config(**{**RECIPES["speed"], "precision": "float32"})
@@ -21,6 +22,7 @@ LOOPS = {
 }
 
 
+@tuned()
 def section() -> str:
     x = data.load_train_validation("fashion-mnist")[0].x
     loader = speedrun.report_loader(None)
