@@ -18,7 +18,7 @@ except ModuleNotFoundError:
     sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
 from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, options
-from export.errors import ConfigError, UserError
+from export.errors import ConfigError, DivergedError, UserError
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
@@ -42,7 +42,7 @@ def train(
         config: What to train.
         out: Run folder to write; refused if something is in it.
         recipe: Options that are not given are as in this recipe: "best" is the defaults,
-            "report" what the published report did, "speed" what comes near it in half a minute.
+            "report" what the published report did, "speed" what comes to its result soonest.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
         resume: Go on with the run in --out after its last finished epoch.
@@ -135,7 +135,7 @@ def all_(
     Args:
         config: What to train.
         recipe: Options that are not given are as in this recipe: "best" is the defaults,
-            "report" what the published report did, "speed" what comes near it in half a minute.
+            "report" what the published report did, "speed" what comes to its result soonest.
         out: Folder to write vae/, ae/, figures/ and comparison.md to.
         models: Folder to write the graphs to, a folder for each model; else OUT/models.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
@@ -226,7 +226,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 def with_recipe(arguments: list[str]) -> list[str]:
     """Write out the options of `--recipe`, before all others, which overrule them."""
     words = [word for argument in arguments for word in argument.split("=", 1)]
-    name = next((value for option, value in pairwise(words) if option == "--recipe"), None)
+    names = [value for option, value in pairwise(words) if option == "--recipe"]
+    name = names[-1] if names else None  # as the parser has it
     if arguments[:1] not in (["train"], ["all"]) or name not in RECIPES:
         return arguments  # what is wrong with it, the parser says
     return [*arguments[:1], *shlex.split(options(RECIPES[name])), *arguments[1:]]
@@ -236,9 +237,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a piped log, too, shows each epoch in time
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
     arguments = with_recipe(sys.argv[1:] if arguments is None else arguments)
     try:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1 and arguments[:1] != ["train"]:
+        if os.environ.get("WORLD_SIZE", "1") != "1" and arguments[:1] != ["train"]:
             raise ConfigError(
                 "torchrun starts several processes, which `train` alone knows to share"
             )
@@ -250,8 +252,13 @@ def main(arguments: list[str] | None = None) -> int:
             config=[tyro.conf.PositionalMetavarFromFieldName],
         )
     except KeyboardInterrupt as stop:
-        print(str(stop) or "stopped", file=sys.stderr)
+        if first:
+            print(str(stop) or "stopped", file=sys.stderr)
         return 130
+    except DivergedError as error:  # comes to all processes alike
+        if first:
+            print(f"error: {error}", file=sys.stderr)
+        return 1
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

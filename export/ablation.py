@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from export import markdown, runs
 from export.config import Config, Device, options
+from export.errors import ConfigError
 from export.train import run
 
 SECTION: Final = "ablation"
@@ -48,11 +49,20 @@ def ablate(
 
     Returns:
         The table, which is printed as well.
+
+    Raises:
+        ConfigError: the config cannot be varied so, or trains on the validation images, or the
+            page has no such section.
     """
+    if config.train_on == "all":
+        raise ConfigError("an ablation compares by images not trained on; leave out --train-on all")
+    if page:
+        markdown.fill(page, SECTION)
+    configs = {name: replace(config, **changes) for name, changes in VARIATIONS.items()}
     losses = {}
-    for name, changes in VARIATIONS.items():
-        folder = out / (options(changes).replace("--", "").replace(" ", "-") or "recipe")
-        history = run(replace(config, **changes), folder, data_dir, device, resume=True)
+    for name, varied in configs.items():
+        folder = out / (options(VARIATIONS[name]).replace("--", "").replace(" ", "-") or "recipe")
+        history = run(varied, folder, data_dir, device, resume=True)
         losses[name] = runs.best_epoch(history)["validation"]["loss"]
     result = table(losses, config)
     print(result)
@@ -72,5 +82,5 @@ def table(losses: Mapping[str, float], config: Config) -> str:
     for row, loss in zip(rows[1:], list(losses.values())[1:], strict=True):
         row[-1] = f"{loss - first:+.2f}"
     header = ["variation", "options", "validation, nats", "difference"]
-    command = f"python -m export train {config.flags()} OPTIONS --out RUN"
+    command = f"python -m export train {config.public().flags()} OPTIONS --out RUN"
     return f"{markdown.table(header, rows)}\n\nEach row is `{command}`."

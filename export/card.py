@@ -40,9 +40,9 @@ def text(config: Config, history: list[Epoch], metrics: dict[str, Any] | None) -
         f"![Losses over the epochs]({CURVES})",
         "## What it is for",
         f"Images of {config.image_size}x{config.image_size} grey pixels in [0, 1], {paper}, like "
-        "those it was trained on. Whatever else it is shown, it explains as one of those; log p(x) "
-        "tells how badly. It is a small model for learning, demonstrations and embedding, not a "
-        "generator of sharp pictures.",
+        "those it was trained on. Whatever else it is shown, it explains as one of those; "
+        f"{'log p(x)' if config.kind == 'vae' else 'recon'} tells how badly. It is a small model "
+        "for learning, demonstrations and embedding, not a generator of sharp pictures.",
     ]
     return "\n\n".join(paragraphs)
 
@@ -51,10 +51,10 @@ def _training(config: Config, history: list[Epoch]) -> str:
     best = runs.best_epoch(history)
     minutes = sum(epoch["seconds"] for epoch in history) / 60
     seen = ", on images that were trained on as well" if config.train_on == "all" else ""
+    epochs = f"{len(history)} epoch" + "s" * (len(history) > 1)
     return (
-        f"{len(history)} epochs, {minutes:.1f} minutes; the weights are those of epoch "
-        f"{best['epoch']}, of the lowest validation loss "
-        f"({best['validation']['loss']:.2f} nats per image{seen})."
+        f"{epochs}, {minutes:.1f} minutes; the weights are those of epoch {best['epoch']}, of the "
+        f"lowest validation loss ({best['validation']['loss']:.2f} nats per image{seen})."
     )
 
 

@@ -1,10 +1,10 @@
 """The processes that train one model together, as `torchrun` starts them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -12,6 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from export.config import Device
 from export.errors import ConfigError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,31 @@ class Group:
             distributed.all_reduce(values)
         return values
 
-    def wait(self) -> None:
-        """Go on when every process has come here."""
-        if self.size > 1:
-            distributed.barrier()
+    def lead(self, action: Callable[[], T]) -> T | None:
+        """Do something in the first process, for which the others wait, and get None.
+
+        Where it fails, all of them stop, and the first alone says why.
+        """
+        result, error = None, None
+        if self.first:
+            try:
+                result = action()
+            except Exception as failure:  # whatever it is, the others must not wait for ever
+                error = failure
+        failures = self.sum(torch.tensor(float(error is not None), device=self.device))
+        if error is not None:
+            raise error
+        if failures:
+            raise SystemExit(1)
+        return result
+
+    def agree(self, number: int) -> bool:
+        """Whether every process has come to the same number."""
+        if self.size == 1:
+            return True
+        ends = torch.tensor([number, -number], device=self.device)
+        distributed.all_reduce(ends, distributed.ReduceOp.MAX)
+        return int(ends.sum()) == 0
 
 
 @contextmanager
@@ -59,13 +82,14 @@ def join(device: Device) -> Iterator[Group]:
     """Join the other processes that `torchrun` started, if it did: gloo on CPUs, nccl on GPUs.
 
     Raises:
-        ConfigError: CUDA is asked for and PyTorch finds none, or fewer GPUs than processes.
+        ConfigError: CUDA is asked for and PyTorch finds none, or fewer GPUs than processes, or the
+            environment is not as `torchrun` makes it.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _environment("WORLD_SIZE") if "WORLD_SIZE" in os.environ else 1
     if size == 1:
         yield Group(pick_device(device))
         return
-    local_rank = int(os.environ["LOCAL_RANK"])
+    local_rank = _environment("LOCAL_RANK")
     picked = pick_device(device)
     if picked.type == "cuda":
         if local_rank >= torch.cuda.device_count():
@@ -81,6 +105,17 @@ def join(device: Device) -> Iterator[Group]:
         yield Group(picked, distributed.get_rank(), size)
     finally:
         distributed.destroy_process_group()
+
+
+def _environment(name: str) -> int:
+    """Read one of the numbers that `torchrun` sets."""
+    value = os.environ.get(name, "")
+    if not value.isdecimal():
+        raise ConfigError(
+            f"the environment variable {name} must be a number, as torchrun sets it, got "
+            f"{value!r}; start with torchrun, or unset WORLD_SIZE to train in one process"
+        )
+    return int(value)
 
 
 BACKENDS: Final = {"cpu": "gloo", "cuda": "nccl"}

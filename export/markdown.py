@@ -17,23 +17,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(_pad(line, widths))} |" for line in lines)
 
 
-def fill(page: Path, section: str, content: str) -> None:
+def fill(page: Path, section: str, content: str | None = None) -> None:
     """Put content between `<!-- section -->` and `<!-- /section -->` in a page.
+
+    Without content, only make sure that this could be done: before hours of work for it.
 
     Raises:
         FileNotFoundError: there is no such page.
         ConfigError: the page has no such marks.
     """
     before, after = f"<!-- {section} -->", f"<!-- /{section} -->"
-    filled, count = re.subn(
-        f"{re.escape(before)}.*?{re.escape(after)}",
-        lambda _: f"{before}\n\n{content}\n\n{after}",
-        page.read_text(encoding="utf-8"),
-        flags=re.DOTALL,
-    )
-    if not count:
+    pattern = re.compile(f"{re.escape(before)}.*?{re.escape(after)}", re.DOTALL)
+    text = page.read_text(encoding="utf-8")
+    if not pattern.search(text):
         raise ConfigError(f"{page} must have a place between {before} and {after} to write to")
-    files.write_text(page, filled.rstrip("\n"))
+    if content is not None:
+        filled = pattern.sub(lambda _: f"{before}\n\n{content}\n\n{after}", text)
+        files.write_text(page, filled.rstrip("\n"))
 
 
 def _pad(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

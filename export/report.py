@@ -50,13 +50,13 @@ INTRODUCTION: Final = """\
 All losses are in nats per image, lower is better. A VAE's loss is shown with its parts,
 (recon + kld); an AE's loss is recon alone. Training losses are means over an epoch while the
 weights change, validation losses are taken after it on 10,000 images that are kept out of
-training. "Test" is the model of the best validation epoch on the 10,000 test images, for a VAE
-the mean over several draws of the noise."""
+training, unless said otherwise. "Test" is the model of the best validation epoch on the 10,000
+test images, for a VAE the mean over several draws of the noise."""
 
 SEEN: Final = """\
 After the recipe had been chosen, these models were trained on the validation images as well, so
-that their validation losses are of images they have seen. That is not so for the runs by the
-report's recipe."""
+that their validation losses are of images they have seen."""
+NOT_SEEN: Final = " That is not so for the runs by the report's recipe."
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,10 @@ def section(pair: Pair, pictures: Sequence[Path]) -> str:
     folders = f"{pair.vae.folder.as_posix()} {pair.ae.folder.as_posix()}"
     compared = [run for run in (pair.vae, pair.ae, pair.larger) if run is not None]
     names = " ".join(run.folder.as_posix() for run in compared)
+    not_seen = NOT_SEEN if pair.vae_report or pair.ae_report else ""
     parts = [
         f"## {TITLES.get(dataset, dataset)}",
-        *([SEEN] if pair.vae.config.train_on == "all" else []),
+        *([SEEN + not_seen] if pair.vae.config.train_on == "all" else []),
         compare.table(compared),
         _code([f"python -m export compare {names}"]),
     ]
@@ -189,7 +190,14 @@ def _code(lines: Sequence[str]) -> str:
 
 def _history(heading: str, run: Run) -> str:
     """Every epoch of a run, folded away."""
-    header = ["epoch", "learning rate", "training", "validation", "best so far", "seconds"]
+    header = [
+        "epoch",
+        "learning rate",
+        "training",
+        run.config.validation_name,
+        "best so far",
+        "seconds",
+    ]
     table = markdown.table(header, [_history_row(epoch) for epoch in run.history])
     title = f"All {len(run.history)} epochs, {heading}"
     return f"<details>\n<summary>{title}</summary>\n\n{table}\n\n</details>"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
@@ -76,6 +76,9 @@ def parse_config(values: Any, source: Path) -> Config:
         RunError: the values are no Config of this version.
     """
     try:
+        missing = [field.name for field in fields(Config) if field.name not in values]
+        if missing:
+            raise ConfigError(f"it lacks {', '.join(missing)}")
         return Config(**values)
     except (TypeError, ConfigError) as error:
         raise RunError(f"{source} is not a config of `python -m export train`: {error}") from error

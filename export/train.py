@@ -31,12 +31,13 @@ def run(
 ) -> list[Epoch]:
     """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
     with distributed.join(device) as group:
-        if group.first:  # before the data set, which may have to be downloaded: once
+
+        def prepare() -> tuple[Tensor, Tensor]:
             check_folder(out, config, resume)
-            images = load(config, data_dir, group.device)
-        group.wait()
-        if not group.first:
-            images = load(config, data_dir, group.device)
+            return load(config, data_dir, group.device)
+
+        # One process before the others: the data set may have to be downloaded, once.
+        images = group.lead(prepare) or load(config, data_dir, group.device)
         return train(config, *images, out, resume=resume, tensorboard=tensorboard, group=group)
 
 
@@ -86,16 +87,19 @@ def train(
         KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
     """
     group = group or Group(x_train.device)
-    if group.first:
+
+    def begin() -> None:
         check_folder(out, config, resume)
         runs.write_config(out, config)
-    group.wait()
+
+    group.lead(begin)
     trainer = Trainer(config, group)
     history = _restore(out, trainer, group)
     if group.first:
         print(_headline(trainer, x_train, x_validation))
     if len(history) >= config.epochs:
         if group.first:
+            card.write(out)  # it may have been cut off before
             print(f"{out} is finished: all {config.epochs} epochs are trained")
         return history
     tracker = None
@@ -193,7 +197,13 @@ def _losses_text(values: Losses) -> str:
 def _restore(out: Path, trainer: Trainer, group: Group) -> list[Epoch]:
     """Bring model and optimizer to where the run in `out` stands; return its history."""
     path = out / checkpoint.LAST
-    if not path.exists():
+    epoch = checkpoint.load(path)["epoch"] if path.exists() else 0
+    if not group.agree(epoch):
+        raise RunError(
+            f"the processes do not find the same {path}; they must all be given a folder that they "
+            "share"
+        )
+    if epoch == 0:
         return []
     state = checkpoint.load(path)
     try:

@@ -41,6 +41,6 @@ def test_a_card_before_the_evaluation_says_how_to_come_by_figures():
     assert "`python -m export evaluate RUN`" in page
     assert "--dataset 'folder:My Photos'" in page
     assert "/home" not in page
-    assert "1 epochs, 1.5 minutes" in page
+    assert "1 epoch, 1.5 minutes" in page
     assert "3.00 nats per image, on images that were trained on as well" in page
     assert "trained on as well" not in card.text(replace(config, train_on="train"), history, None)

@@ -10,7 +10,7 @@ import pytest
 import vae_onnx
 from export import __main__ as command_line
 from export import runs
-from export.config import Config
+from export.config import RECIPES, Config
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -106,6 +106,50 @@ def test_errors_of_the_user_are_one_line_and_exit_code_1(run, tmp_path):
         code, _, errors = run(*arguments)
         assert (code, errors[:7], errors.count("\n")) == (1, "error: ", 1)
         assert words in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], Config()),
+        (["--recipe", "best"], Config()),
+        (["--recipe", "report"], Config(**RECIPES["report"])),
+        (["--recipe=speed"], Config(**RECIPES["speed"])),
+        (["--recipe", "report", "--recipe", "speed"], Config(**RECIPES["speed"])),
+        (["--lr", "0.5", "--recipe", "report"], Config(**{**RECIPES["report"], "lr": 0.5})),
+        (["--recipe", "report", "--lr=0.5"], Config(**{**RECIPES["report"], "lr": 0.5})),
+    ],
+)
+def test_a_recipe_stands_for_its_options_and_any_other_option_overrules_it(
+    run, monkeypatch, tmp_path, arguments, expected
+):
+    trained = []
+    monkeypatch.setattr("export.train.run", lambda config, *_args: trained.append(config))
+    assert run("train", *arguments, "--out", tmp_path / "run") == (0, "", "")
+    assert trained == [expected]
+
+
+def test_an_unknown_recipe_is_refused_by_the_parser(run, tmp_path):
+    code, _, errors = run("train", "--recipe", "fast", "--out", tmp_path / "run")
+    assert code == 2
+    assert "invalid choice 'fast'" in " ".join(errors.split())
+
+
+def test_what_cannot_be_written_is_said_before_the_work(run, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    small = ["--hidden-dim", "4", "--epochs", "1", "--batch-size", "5000"]
+    for arguments, words in (
+        (["speedrun", "--page", page], "between <!-- speedrun --> and"),
+        (["speedrun", "--seeds"], "at least one seed, such as --seeds 0, got none"),
+        (["ablation", *small, "--out", tmp_path / "a", "--page", page], "between <!-- ablation"),
+        (["ablation", "--train-on", "all", "--out", tmp_path / "a"], "leave out --train-on all"),
+        (["ablation", "--objective", "iwae", "--out", tmp_path / "a"], "kl_warmup and free_bits"),
+    ):
+        code, out, errors = run(*arguments)
+        assert (code, out) == (1, "")
+        assert words in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
 
 
 def test_a_bug_keeps_its_traceback(run, monkeypatch, tmp_path):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,12 +7,63 @@ import pytest
 import torch
 from PIL import Image
 
-from export import checkpoint, runs, train
+from export import checkpoint, distributed, runs, train
 from export.config import Config
 from export.distributed import Group, pick_device
 from export.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+from export import distributed
+
+def fail():
+    raise ValueError("only the first")
+
+with distributed.join("cpu") as group:
+    result = [group.lead(lambda: 7), group.agree(3), group.agree(group.rank)]
+    try:
+        group.lead(fail)
+    except BaseException as error:
+        result.append(error)
+    Path(sys.argv[1], str(group.rank)).write_text(repr(result))
+"""
+
+
+def torchrun(*arguments):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_first_process_leads(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(TWO_PROCESSES)
+    done = torchrun(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "0").read_text() == "[7, True, False, ValueError('only the first')]"
+    assert (tmp_path / "1").read_text() == "[None, True, False, SystemExit(1)]"
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE must be a number, as torchrun sets it, got 'two'"),
+        ({"WORLD_SIZE": "2"}, "LOCAL_RANK must be a number, .* got ''; start with torchrun"),
+    ],
+)
+def test_an_environment_that_torchrun_did_not_make(monkeypatch, environment, message):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=message), distributed.join("cpu"):
+        pass
 
 
 def test_devices(monkeypatch):
@@ -52,13 +104,9 @@ def test_two_processes_train_as_one(tmp_path, pictures, kind):
     config = Config(kind=kind, dataset=f"folder:{pictures}", hidden_dim=16, epochs=3, batch_size=13)
     alone = train.run(config, tmp_path / "alone", device="cpu")
 
-    def torchrun(*options):
-        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-        command += ["--standalone", "-m", "export", "train", *config.flags().split()]
-        command += ["--device", "cpu", "--out", str(tmp_path / "two"), *options]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    done = torchrun()
+    command = ["-m", "export", "train", *config.flags().split(), "--device", "cpu"]
+    command += ["--out", tmp_path / "two"]
+    done = torchrun(*command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch  2/3") == 1
     assert "cpu, 2 processes" in done.stdout
@@ -72,9 +120,9 @@ def test_two_processes_train_as_one(tmp_path, pictures, kind):
     )
     torch.testing.assert_close(weights, expected, rtol=1e-2, atol=1e-3)
 
-    resumed = torchrun("--resume")
+    resumed = torchrun(*command, "--resume")
     assert resumed.returncode == 0
     assert "is finished: all 3 epochs are trained" in resumed.stdout
-    refused = torchrun()
+    refused = torchrun(*command)
     assert refused.returncode != 0
     assert refused.stderr.count("error: " + str(tmp_path / "two") + " is not empty") == 1

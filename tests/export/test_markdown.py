@@ -23,4 +23,7 @@ def test_a_page_without_the_section_is_left_alone(tmp_path):
     page.write_text(PAGE)
     with pytest.raises(ConfigError, match=r"between <!-- c --> and <!-- /c -->"):
         markdown.fill(page, "c", "new")
+    with pytest.raises(ConfigError, match=r"between <!-- c -->"):
+        markdown.fill(page, "c")
+    markdown.fill(page, "a")  # only looks
     assert page.read_text() == PAGE

@@ -21,7 +21,6 @@ def test_a_speedrun_times_both_and_scores_ours(monkeypatch, capsys, data_dir):
     assert results[0].total != results[1].total
     for result in results:
         assert 261.1 < result.total < 600
-        assert result.ratio == pytest.approx(50 * result.report_epoch_seconds / result.seconds)
     printed = capsys.readouterr().out
     assert f" {results[0].total:.2f} |" in printed
     assert "0 of 2 reach the report's 261.10 nats on the test set" in printed

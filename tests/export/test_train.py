@@ -1,4 +1,6 @@
+import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,3 +266,28 @@ def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data
 
     train.train(config, *(split.x for split in splits), run, resume=True)
     assert_same_run(run, tmp_path / "whole")
+
+
+def test_all_images_to_train_on_are_those_kept_for_validation_too(data_dir):
+    train_only, validation = train.load(CONFIG, data_dir, torch.device("cpu"))
+    everything, judged = train.load(replace(CONFIG, train_on="all"), data_dir, torch.device("cpu"))
+    assert (len(train_only), len(everything)) == (50_000, 60_000)
+    assert torch.equal(everything, torch.cat([train_only, validation]))
+    assert torch.equal(judged, validation)
+
+
+def test_a_config_of_another_version_is_refused(tmp_path, uninterrupted):
+    values = json.loads((uninterrupted / "config.json").read_text())
+    del values["moves"], values["k"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"config.json is not a config.*: it lacks moves, k"):
+        runs.read_config(tmp_path)
+
+
+def test_a_finished_run_gets_its_card_though_it_was_cut_off_before(tmp_path, images, uninterrupted):
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    card = (run / "README.md").read_text()
+    (run / "README.md").unlink()
+    train.train(CONFIG, *images, run, resume=True)
+    assert (run / "README.md").read_text() == card

@@ -132,8 +132,8 @@ def test_the_integral_has_converged(images, dataset):
         np.abs(likelihood.log_px(x, model.decode, step) - default)
         for step in (likelihood.STEP * 4, likelihood.STEP * 2, likelihood.STEP / 2)
     ]
-    assert errors[2].max() < 5e-3
-    assert errors[2].mean() < 4e-4
+    assert errors[2].max() < 2e-3
+    assert errors[2].mean() < 2e-4
     assert errors[0].mean() > 5 * errors[1].mean() > 5 * errors[2].mean()
 
 
@@ -191,9 +191,8 @@ def test_progress_is_told(posterior):
     likelihood.log_px_importance(X, posterior, probit, rng, 2, track)
     assert [name for name, _ in told] == ["elbo", "log p(x), importance"]
     likelihood.log_px(X, probit, 1 / 16, track)
-    name, steps = told[2]
-    assert name == "log p(x), exact, step 0.062"
-    assert steps > 1
+    assert told[2] == ("log p(x), exact, step 0.125", 256)
+    assert told[-1][0] == "log p(x), exact, step 0.062"
 
 
 def test_what_does_not_belong_together_is_refused(real, posterior):
