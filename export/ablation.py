@@ -24,6 +24,7 @@ VARIATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "neither noise nor moved images": {"input_noise": 0.0, "moves": 0},
     "the layer that reads z as slow as the others": {"z_lr_factor": 1.0},
     "and three times as fast": {"z_lr_factor": 30.0},
+    "more momentum": {"adam_beta1": 0.95},
     "longer memory of Adam": {"adam_beta2": 0.999},
     "shorter memory of Adam": {"adam_beta2": 0.95},
     "half the learning rate": {"lr": 4e-3},

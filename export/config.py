@@ -52,6 +52,9 @@ class Recipe:
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
+    adam_beta1: float = 0.9
+    """Decay of Adam's average of gradients."""
+
     adam_beta2: float = 0.99
     """Decay of Adam's average of squared gradients."""
 
@@ -129,8 +132,10 @@ class Recipe:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} must be a finite number above 0, got {value!r}")
-        if not 0 <= self.adam_beta2 < 1:
-            raise ConfigError(f"adam_beta2 must be at least 0 and below 1, got {self.adam_beta2!r}")
+        for name in ("adam_beta1", "adam_beta2"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ConfigError(f"{name} must be at least 0 and below 1, got {value!r}")
         for name in ("beta", "free_bits", "input_noise"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -184,11 +189,11 @@ RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 11,
-        "batch_size": 256,
-        "lr": 7e-3,
+        "epochs": 14,
+        "lr": 1e-2,
         "z_lr_factor": 30.0,
-        "adam_beta2": 0.975,
+        "adam_beta1": 0.93,
+        "adam_beta2": 0.95,
         "input_noise": 0.0,
         "moves": 0,
         "train_on": "all",

@@ -60,7 +60,7 @@ class Trainer:
         self.config = config
         self.group = group
         self.model = build(config).to(group.device)
-        betas = (0.9, config.adam_beta2)
+        betas = (config.adam_beta1, config.adam_beta2)
         self.optimizer = Adam(_groups(self.model, config), betas=betas, fused=True)
         step = Step(Objective(self.model, config))
         if group.device.type == "cuda":  # kernels this small take longer to launch than to run

@@ -56,6 +56,7 @@ def test_flags_name_every_field_that_differs():
         "schedule": "constant",
         "train_on": "all",
         "precision": "bfloat16",
+        "adam_beta1": 0.5,
         "adam_beta2": 0.5,
         "kind": "ae",
     }
