@@ -9,15 +9,31 @@
 from vae_onnx import likelihood
 from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
 from vae_onnx.drawing import drawing_to_x
-from vae_onnx.graph import GraphError
+from vae_onnx.errors import (
+    FileAccessError,
+    FileError,
+    FileMissingError,
+    GraphError,
+    InputError,
+    InputTypeError,
+    PackageMissingError,
+    VaeOnnxError,
+)
 from vae_onnx.images import tile, to_uint8
 
 __all__ = [
     "Autoencoder",
     "Decoder",
     "Encoder",
+    "FileAccessError",
+    "FileError",
+    "FileMissingError",
     "GraphError",
+    "InputError",
+    "InputTypeError",
+    "PackageMissingError",
     "Posterior",
+    "VaeOnnxError",
     "drawing_to_x",
     "likelihood",
     "load",

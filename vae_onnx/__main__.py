@@ -11,11 +11,10 @@ import numpy as np
 
 import vae_onnx
 from vae_onnx import evaluation, files, progress
+from vae_onnx.errors import InputError, VaeOnnxError
 from vae_onnx.evaluation import Labels, Settings
 from vae_onnx.graph import Array
 from vae_onnx.images import Shape, to_x
-
-ERRORS = (OSError, ValueError, TypeError, ModuleNotFoundError, MemoryError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out:
             files.check_output(options.out, options.suffixes)
         options.run(options)
-    except ERRORS as error:
+    except (VaeOnnxError, MemoryError) as error:
         print(f"vae-onnx: error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -216,7 +215,7 @@ def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
     paths: list[Path] = options.images
     if paths[0].suffix.lower() == ".npy":
         if len(paths) > 1 or options.drawing or options.invert:
-            raise ValueError("a .npy file stands alone, without --drawing and --invert")
+            raise InputError("a .npy file stands alone, without --drawing and --invert")
         return to_x(files.read_array(paths[0]), image_shape)
     grey = options.drawing or image_shape[0] == 1
     pictures = [files.read_picture(path, grey=grey, invert=options.invert) for path in paths]
@@ -225,7 +224,7 @@ def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
     height, width = image_shape[1:]
     for path, picture in zip(paths, pictures, strict=True):
         if picture.shape[:2] != (height, width):
-            raise ValueError(
+            raise InputError(
                 f"{path} is {picture.shape[1]}x{picture.shape[0]} pixels, the model takes "
                 f"{width}x{height}; resize it, or pass --drawing if it shows one drawn digit"
             )
@@ -235,7 +234,7 @@ def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
 def _read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, Labels | None]:
     """Read the images as x (N, channels, height, width), and their classes if there are any."""
     if options.limit is not None and options.limit < 1:
-        raise ValueError(f"--limit must be at least 1, got {options.limit}")
+        raise InputError(f"--limit must be at least 1, got {options.limit}")
     images = files.read_data(options.data)
     path = options.labels or files.labels_beside(options.data)
     labels = None if path is None else files.read_data(path)

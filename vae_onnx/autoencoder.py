@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import latent
-from vae_onnx.graph import Array, Graph, GraphError
+from vae_onnx import checks, latent
+from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError
+from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
 
 MODELS = Path(__file__).parent / "models"
@@ -32,7 +32,7 @@ class Posterior:
 
     def sample(self, rng: np.random.Generator) -> Array:
         """Draw one z (N, latent_dim) per image: mu + sigma * eps."""
-        eps = _generator(rng).standard_normal(self.mu.shape, dtype=np.float32)
+        eps = checks.generator(rng).standard_normal(self.mu.shape, dtype=np.float32)
         sigma: Array = np.exp(0.5 * self.log_var)
         return self.mu + sigma * eps
 
@@ -52,7 +52,7 @@ class Encoder:
         metadata: What the graph says of itself.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileMissingError: There is no such file.
         GraphError: The file is truncated, not ONNX, or not an encoder.
     """
 
@@ -75,8 +75,8 @@ class Encoder:
             images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.images.to_x`.
 
         Raises:
-            TypeError: The dtype is neither uint8 nor float.
-            ValueError: Wrong shape or range, NaN, or no image.
+            InputTypeError: The dtype is neither uint8 nor float.
+            InputError: Wrong shape or range, NaN, or no image.
         """
         return self._run(images)["z" if self.kind == "ae" else "mu"]
 
@@ -84,11 +84,11 @@ class Encoder:
         """Return the VAE's q(z | x); images as in `encode`.
 
         Raises:
-            TypeError: The model is an AE, or the dtype is neither uint8 nor float.
-            ValueError: Wrong shape or range, NaN, or no image.
+            InputTypeError: The model is an AE, or the dtype is neither uint8 nor float.
+            InputError: Wrong shape or range, NaN, or no image.
         """
         if self.kind == "ae":
-            raise TypeError("an AE has no posterior: its code is a point; use encode()")
+            raise InputTypeError("an AE has no posterior: its code is a point; use encode()")
         return Posterior(**self._run(images))
 
     def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
@@ -110,7 +110,7 @@ class Decoder:
         metadata: What the graph says of itself.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileMissingError: There is no such file.
         GraphError: The file is truncated, not ONNX, or not a decoder.
     """
 
@@ -133,8 +133,8 @@ class Decoder:
             (N, height, width) float32, or (N, height, width, 3) for a colour model.
 
         Raises:
-            TypeError: z does not hold real numbers, or `out` is no float32 array.
-            ValueError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
+            InputTypeError: z does not hold real numbers, or `out` is no float32 array.
+            InputError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
         """
         rows = self._check(z)
         if out is None:
@@ -150,21 +150,18 @@ class Decoder:
         return out
 
     def _check(self, z: npt.ArrayLike) -> Array:
-        try:
-            array = np.asarray(z)
-        except ValueError as error:
-            raise ValueError("the rows of z must all have the same length") from error
+        array = checks.array(z, "the rows of z")
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"z must hold real numbers, got {array.dtype}")
+            raise InputTypeError(f"z must hold real numbers, got {array.dtype}")
         rows = array[np.newaxis] if array.ndim == 1 else array
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.latent_dim:
-            raise ValueError(
+            raise InputError(
                 f"z must have shape (N, {self.latent_dim}) with N >= 1, got {array.shape}"
             )
         with np.errstate(over="ignore"):
             rows = np.ascontiguousarray(rows, dtype=np.float32)
         if not np.isfinite(rows).all():
-            raise ValueError("z must be finite in float32, got NaN or infinity")
+            raise InputError("z must be finite in float32, got NaN or infinity")
         return rows
 
 
@@ -188,7 +185,7 @@ class Autoencoder:
         folder: Where `load` found the model.
 
     Raises:
-        FileNotFoundError: The folder lacks `encoder.onnx` or `decoder.onnx`.
+        FileMissingError: The folder lacks `encoder.onnx` or `decoder.onnx`.
         GraphError: A file is no such graph, or the two do not belong together.
     """
 
@@ -234,8 +231,8 @@ class Autoencoder:
             (N, height, width) float32 in [0, 1], or (N, height, width, 3) for a colour model.
 
         Raises:
-            TypeError: Wrong dtype, or an `rng` for an AE, which draws nothing.
-            ValueError: Wrong shape or range, NaN, or no image.
+            InputTypeError: Wrong dtype, or an `rng` for an AE, which draws nothing.
+            InputError: Wrong shape or range, NaN, or no image.
         """
         z = self.encode(images) if rng is None else self.posterior(images).sample(rng)
         return self.decode(z)
@@ -254,11 +251,11 @@ class Autoencoder:
             (n, height, width) float32 in [0, 1], or (n, height, width, 3) for a colour model.
 
         Raises:
-            TypeError: n is no integer or `rng` no generator.
-            ValueError: n is below 1.
+            InputTypeError: n is no integer or `rng` no generator.
+            InputError: n is below 1.
         """
-        shape = (_count(n, "n", at_least=1), self.latent_dim)
-        return self.decode(_generator(rng).standard_normal(shape, dtype=np.float32))
+        shape = (checks.integer(n, "n", at_least=1), self.latent_dim)
+        return self.decode(checks.generator(rng).standard_normal(shape, dtype=np.float32))
 
     def interpolate(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int) -> Array:
         """Decode the straight line in the latent space from image a to image b.
@@ -272,13 +269,13 @@ class Autoencoder:
             (steps, height, width) float32 in [0, 1], or (steps, height, width, 3).
 
         Raises:
-            TypeError: Wrong dtype of an image or of `steps`.
-            ValueError: `steps` is below 2, or a or b is not exactly one valid image.
+            InputTypeError: Wrong dtype of an image or of `steps`.
+            InputError: `steps` is below 2, or a or b is not exactly one valid image.
         """
-        steps = _count(steps, "steps", at_least=2)
+        steps = checks.integer(steps, "steps", at_least=2)
         z_a, z_b = self.encode(a), self.encode(b)
         if len(z_a) != 1 or len(z_b) != 1:
-            raise ValueError(f"a and b must be one image each, got {len(z_a)} and {len(z_b)}")
+            raise InputError(f"a and b must be one image each, got {len(z_a)} and {len(z_b)}")
         return self.decode(latent.interpolate(z_a[0], z_b[0], steps))
 
     def grid(self, side: int) -> Array:
@@ -295,13 +292,13 @@ class Autoencoder:
             has it: z[0] grows to the right, z[1] upwards. `tile` lays them out.
 
         Raises:
-            TypeError: `side` is no integer.
-            ValueError: `side` is below 1, or the latent space is not 2-D.
+            InputTypeError: `side` is no integer.
+            InputError: `side` is below 1, or the latent space is not 2-D.
             GraphError: The AE's graphs do not tell the range of their codes.
         """
-        side = _count(side, "side", at_least=1)
+        side = checks.integer(side, "side", at_least=1)
         if self.latent_dim != 2:
-            raise ValueError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
+            raise InputError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
         if self.kind == "vae":
             axis = latent.prior_axis(side)
             return self.decode(latent.plane(axis, axis))
@@ -358,14 +355,16 @@ def load(model: str | os.PathLike[str], threads: int | None = None) -> Autoencod
         threads: How many share the work on a large batch; by default all that there are.
 
     Raises:
-        FileNotFoundError: There is no such model or folder, or the folder lacks a graph.
+        FileMissingError: There is no such model or folder, or the folder lacks a graph.
         GraphError: A file is no such graph, or the two do not belong together.
-        TypeError: `threads` is no integer.
-        ValueError: `threads` is below 1.
+        InputTypeError: `model` is no name and no path, or `threads` no integer.
+        InputError: `threads` is below 1.
     """
+    if not isinstance(model, str | os.PathLike):
+        raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
     folder = MODELS / model if model in models() else Path(model)
     if not folder.is_dir():
-        raise FileNotFoundError(
+        raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
             f"bundled: {', '.join(models())}"
         )
@@ -375,27 +374,8 @@ def load(model: str | os.PathLike[str], threads: int | None = None) -> Autoencod
 def _check_out(out: Array, shape: tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray) or out.dtype != np.float32:
         got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
-        raise TypeError(f"out must be a float32 array, got {got}")
+        raise InputTypeError(f"out must be a float32 array, got {got}")
     if out.shape != shape:
-        raise ValueError(f"out must have shape {shape}, one picture for each row, got {out.shape}")
+        raise InputError(f"out must have shape {shape}, one picture for each row, got {out.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable):
-        raise ValueError("out must be C-contiguous and writeable; make it with np.empty")
-
-
-def _generator(rng: np.random.Generator) -> np.random.Generator:
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng must be a numpy Generator, got {type(rng).__name__}; "
-            "pass np.random.default_rng(seed)"
-        )
-    return rng
-
-
-def _count(value: int, name: str, at_least: int) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError as error:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from error
-    if count < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {count}")
-    return count
+        raise InputError("out must be C-contiguous and writeable; make it with np.empty")

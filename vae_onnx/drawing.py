@@ -7,7 +7,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from vae_onnx import checks
 from vae_onnx.autoencoder import MODELS
+from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array, Graph
 
 
@@ -27,14 +29,14 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
         x (1, 1, 28, 28) float32 in [0, 1]; zeros where there is no ink.
 
     Raises:
-        TypeError: `ink` is not uint8.
-        ValueError: `ink` is not one non-empty grey picture.
+        InputTypeError: `ink` is not uint8.
+        InputError: `ink` is not one non-empty grey picture.
     """
-    array = np.asarray(ink)
+    array = checks.array(ink, "the rows of ink")
     if array.dtype != np.uint8:
-        raise TypeError(f"ink must be uint8, 0 paper to 255 ink, got {array.dtype}")
+        raise InputTypeError(f"ink must be uint8, 0 paper to 255 ink, got {array.dtype}")
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"ink must be one picture (height, width), got shape {array.shape}")
+        raise InputError(f"ink must be one picture (height, width), got shape {array.shape}")
     (x,) = _graph()(array)
     return x
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vae_onnx import likelihood
 from vae_onnx.autoencoder import Posterior
+from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array
 from vae_onnx.likelihood import Decode, Float64, Track
 
@@ -29,7 +30,7 @@ class Settings:
     """What can be chosen about an evaluation of a VAE; an AE has no noise.
 
     Raises:
-        ValueError: draws or k is below 1, or the seed below 0.
+        InputError: draws or k is below 1, or the seed below 0.
     """
 
     draws: int = 16  # samples of the noise per image for the ELBO
@@ -39,7 +40,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, at_least in (("draws", 1), ("k", 1), ("seed", 0)):
             if getattr(self, name) < at_least:
-                raise ValueError(f"{name} must be at least {at_least}, got {getattr(self, name)}")
+                raise InputError(f"{name} must be at least {at_least}, got {getattr(self, name)}")
 
 
 def evaluate(
@@ -108,12 +109,12 @@ def knn_accuracy(z: Array, labels: Labels, neighbours: int = NEIGHBOURS) -> floa
         neighbours: How many vote; all others, where there are fewer.
 
     Raises:
-        ValueError: z and labels differ in length, or there are fewer than two.
-        TypeError: The labels are no integers.
+        InputError: z and labels differ in length, or there are fewer than two.
+        InputTypeError: The labels are no integers.
     """
     check_labels(labels, len(z))
     if len(z) < 2:
-        raise ValueError(f"leaving one out takes at least two images, got {len(z)}")
+        raise InputError(f"leaving one out takes at least two images, got {len(z)}")
     neighbours = min(neighbours, len(z) - 1)
     names, classes = np.unique(labels, return_inverse=True)
     right = 0
@@ -142,13 +143,13 @@ def check_labels(labels: Labels, count: int) -> None:
     """See that there is a class for each of `count` images.
 
     Raises:
-        ValueError: Their shape is another one.
-        TypeError: They are no integers.
+        InputError: Their shape is another one.
+        InputTypeError: They are no integers.
     """
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be integers, got {labels.dtype}")
+        raise InputTypeError(f"labels must be integers, got {labels.dtype}")
     if labels.shape != (count,):
-        raise ValueError(
+        raise InputError(
             f"labels must have shape ({count},), one for each image, got {labels.shape}"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -13,6 +14,14 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from vae_onnx.errors import (
+    FileError,
+    FileMissingError,
+    InputError,
+    PackageMissingError,
+    VaeOnnxError,
+    accessing,
+)
 from vae_onnx.images import tile, to_uint8
 
 PICTURES = (".npy", ".png")
@@ -23,18 +32,18 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     """Read one `.npy` file; pickled objects are refused.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is truncated, or holds no plain array.
+        FileMissingError: There is no such file.
+        FileError: It is truncated, or holds no plain array.
     """
     try:
-        with path.open("rb") as file:
+        with accessing(path), path.open("rb") as file:
             array = np.load(file, allow_pickle=False)
-    except OSError:
+    except VaeOnnxError:
         raise
     except Exception as error:  # numpy, zipfile and tokenize each have their own
-        raise ValueError(f"{path} is not a complete .npy file of numbers: {error}") from error
+        raise FileError(f"{path} is not a complete .npy file of numbers: {error}") from error
     if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path} must be a .npy file with one array, got an archive of several")
+        raise FileError(f"{path} must be a .npy file with one array, got an archive of several")
     return array
 
 
@@ -42,8 +51,8 @@ def read_data(path: Path) -> npt.NDArray[Any]:
     """Read the array in a `.npy` file, or in an IDX file, whatever its name.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is truncated, or neither of the two.
+        FileMissingError: There is no such file.
+        FileError: It is truncated, or neither of the two.
     """
     return read_array(path) if path.suffix.lower() == ".npy" else read_idx(path)
 
@@ -52,13 +61,14 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """Read one IDX file of unsigned bytes, the format of MNIST's files.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is truncated or too long, or no such file.
+        FileMissingError: There is no such file.
+        FileError: It is truncated or too long, or no such file.
     """
-    content = path.read_bytes()
+    with accessing(path):
+        content = path.read_bytes()
     if content[:3] != b"\x00\x00\x08" or len(content) < 4:  # 08: unsigned bytes
         remedy = "; unpack it first" if content[:2] == b"\x1f\x8b" else ""
-        raise ValueError(
+        raise FileError(
             f"{path} must be a .npy file, or an IDX file, which starts with the bytes 00 00 08; "
             f"it starts with {content[:3].hex(' ') or 'nothing'}{remedy}"
         )
@@ -69,7 +79,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         expected = (
             "its header" if shape is None else f"{start + math.prod(shape)} bytes for {shape}"
         )
-        raise ValueError(f"{path} is not a complete IDX file: {len(content)} bytes, not {expected}")
+        raise FileError(f"{path} is not a complete IDX file: {len(content)} bytes, not {expected}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
@@ -89,20 +99,20 @@ def read_picture(path: Path, *, grey: bool, invert: bool) -> npt.NDArray[np.uint
             picture is transparent it is taken for paper.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is truncated, or no picture, or has more than 8 bits a channel.
-        ModuleNotFoundError: Pillow is not installed.
+        FileMissingError: There is no such file.
+        FileError: It is truncated, or no picture, or has more than 8 bits a channel.
+        PackageMissingError: Pillow is not installed.
     """
     pillow = _pillow()
+    with accessing(path):
+        content = path.read_bytes()
     try:
-        with pillow.open(path) as file:
+        with pillow.open(io.BytesIO(content)) as file:
             mode, picture = file.mode, file.convert("RGBA")
-    except FileNotFoundError:
-        raise
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        raise ValueError(f"{path} is not a complete picture file: {error}") from error
+        raise FileError(f"{path} is not a complete picture file: {error}") from error
     if mode not in MODES:
-        raise ValueError(f"{path} must have 8 bits a channel or fewer, got Pillow's mode {mode}")
+        raise FileError(f"{path} must have 8 bits a channel or fewer, got Pillow's mode {mode}")
     paper = (255, 255, 255, 255) if invert else (0, 0, 0, 255)
     opaque = pillow.alpha_composite(pillow.new("RGBA", picture.size, paper), picture)
     array = np.asarray(opaque.convert("L" if grey else "RGB"))
@@ -113,10 +123,10 @@ def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
     """Write pictures (N, H, W) or (N, H, W, 3) in [0, 1]: `.npy` as they are, PNG as one sheet.
 
     Raises:
-        ValueError: The file name ends otherwise.
-        FileNotFoundError: There is no folder to write to.
-        ModuleNotFoundError: PNG is wanted and Pillow is not installed.
-        OSError: The file cannot be written.
+        InputError: The file name ends otherwise.
+        FileMissingError: There is no folder to write to.
+        PackageMissingError: PNG is wanted and Pillow is not installed.
+        FileAccessError: The file cannot be written.
     """
     check_output(path, PICTURES)
     if path.suffix.lower() == ".npy":
@@ -130,7 +140,7 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write one `.npy` file.
 
     Raises:
-        OSError: The file cannot be written.
+        FileAccessError: The file cannot be written.
     """
     _write(path, lambda file: np.save(file, array, allow_pickle=False))
 
@@ -139,7 +149,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write one JSON file.
 
     Raises:
-        OSError: The file cannot be written.
+        FileAccessError: The file cannot be written.
     """
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     _write(path, lambda file: file.write(text.encode()))
@@ -149,31 +159,32 @@ def check_output(path: Path, suffixes: Sequence[str]) -> None:
     """See before the work that its result can be written.
 
     Raises:
-        ValueError: The file name ends in none of the suffixes.
-        FileNotFoundError: There is no folder to write to.
+        InputError: The file name ends in none of the suffixes.
+        FileMissingError: There is no folder to write to.
     """
     if path.suffix.lower() not in suffixes:
-        raise ValueError(f"the file name must end in {' or '.join(suffixes)}, got {str(path)!r}")
+        raise InputError(f"the file name must end in {' or '.join(suffixes)}, got {str(path)!r}")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+        raise FileMissingError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
     """Write to a temporary file beside `path`, then rename: never half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            save(file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with accessing(path):
+        try:
+            with temporary.open("wb") as file:
+                save(file)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _pillow() -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise PackageMissingError(
             "picture files need Pillow: pip install 'vae-onnx[images]', or use .npy files"
         ) from error
     return Image

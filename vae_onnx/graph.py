@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import threads as workers
+from vae_onnx.errors import FileMissingError, GraphError, accessing
 
 Array = npt.NDArray[np.float32]
 
-
-class GraphError(ValueError):
-    """The file is not an ONNX graph of the shape that this package runs."""
+# The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
+EXTERNAL: Final = re.compile(rb"[\x08\x00]location")
+LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,27 @@ class Graph:
         metadata: The `metadata_props` of the file.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        GraphError: The file is truncated, or not ONNX, or needs what onnxruntime lacks.
-        ValueError: `threads` is below 1.
+        FileMissingError: There is no such file.
+        FileAccessError: It cannot be read.
+        GraphError: It is truncated, or not ONNX, or needs another file or what onnxruntime lacks.
+        InputError: `threads` is below 1.
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
         self.path = Path(path)
         self.threads = workers.check(threads)
-        self._session = _open(self.path)
-        self.inputs = {port.name: _port(port) for port in self._session.get_inputs()}
-        self.outputs = {port.name: _port(port) for port in self._session.get_outputs()}
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self.metadata: Mapping[str, str] = MappingProxyType(dict(metadata))
+        content = _read(self.path)
+        try:
+            self._session = session = _open(content)
+            self.inputs = {port.name: _port(port) for port in session.get_inputs()}
+            self.outputs = {port.name: _port(port) for port in session.get_outputs()}
+            metadata = dict(session.get_modelmeta().custom_metadata_map)
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise GraphError(
+                f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
+                f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
+            ) from error
+        self.metadata: Mapping[str, str] = MappingProxyType(metadata)
 
     def __str__(self) -> str:
         return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
@@ -155,29 +166,37 @@ class Graph:
             and dynamic
             and len(fixed) == len(port.shape) - 1 == rank - 1
         ):
-            return fixed
+            if math.prod(fixed) <= LARGEST:
+                return fixed
+            raise GraphError(f"{self.path}: more than {LARGEST:,} numbers for a row of {self}")
         raise GraphError(
             f"{self.path}: expected float of rank {rank} with a dynamic batch and every other "
             f"dimension fixed, got {self}"
         )
 
 
-def _open(path: Path) -> ort.InferenceSession:
+def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing or no file; `python -m export onnx` writes it")
+        message = f"{path} is missing or no file; `python -m export onnx` writes it"
+        raise FileMissingError(message)
+    with accessing(path):
+        content = path.read_bytes()
+    if EXTERNAL.search(content):
+        raise GraphError(
+            f"{path} keeps its weights in another file; a graph must hold them itself: save it "
+            "with external_data=False, as `python -m export onnx` does"
+        )
+    return content
+
+
+def _open(content: bytes) -> ort.InferenceSession:
     options = ort.SessionOptions()
     # Threads of our own share the blocks of a batch. Those of onnxruntime would share each matrix
     # product, which is slower, would spin between calls, and are lost in a forked process.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except PermissionError:
-        raise
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise GraphError(
-            f"{path} ({path.stat().st_size} bytes) is not a complete ONNX graph that onnxruntime "
-            f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
-        ) from error
+    return ort.InferenceSession(
+        content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+    )
 
 
 def _port(argument: Any) -> Port:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vae_onnx import checks
+from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -26,8 +28,8 @@ def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
         x (N, channels, height, width) float32 in [0, 1].
 
     Raises:
-        TypeError: The dtype is neither uint8 nor float.
-        ValueError: The shape is another one, there is no image, or a value is out of range.
+        InputTypeError: The dtype is neither uint8 nor float.
+        InputError: The shape is another one, there is no image, or a value is out of range.
     """
     return scale(as_batch(images, image_shape))
 
@@ -40,7 +42,7 @@ def as_batch(images: npt.ArrayLike, image_shape: Shape) -> npt.NDArray[Any]:
     array = _as_array(images)
     batch = _to_nchw(array, image_shape)
     if batch.shape[0] == 0:
-        raise ValueError(f"images must hold at least one image, got shape {array.shape}")
+        raise InputError(f"images must hold at least one image, got shape {array.shape}")
     return batch
 
 
@@ -48,7 +50,7 @@ def scale(batch: npt.NDArray[Any]) -> Array:
     """Return what `as_batch` gave, or some of it, as x of the encoder: float32 in [0, 1].
 
     Raises:
-        ValueError: A value is out of range.
+        InputError: A value is out of range.
     """
     if batch.dtype == np.uint8:
         return batch.astype(np.float32) / np.float32(255)
@@ -67,12 +69,12 @@ def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Turn pictures in [0, 1] into uint8 in [0, 255] of the same shape, rounded to nearest.
 
     Raises:
-        TypeError: The pictures are not float.
-        ValueError: A value is out of range or NaN.
+        InputTypeError: The pictures are not float.
+        InputError: A value is out of range or NaN.
     """
-    array = np.asarray(pictures)
+    array = checks.array(pictures, "pictures")
     if array.dtype.kind != "f":
-        raise TypeError(f"pictures must be float in [0, 1], got {array.dtype}")
+        raise InputTypeError(f"pictures must be float in [0, 1], got {array.dtype}")
     _check_range(array, "pictures")
     return np.rint(array * np.float32(255)).astype(np.uint8)
 
@@ -88,15 +90,15 @@ def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any
         (rows * H, columns * W) or (rows * H, columns * W, 3); places left over hold zeros.
 
     Raises:
-        ValueError: `pictures` has another rank or is empty, or `columns` is below 1.
+        InputTypeError: `columns` is no integer.
+        InputError: `pictures` has another rank or is empty, or `columns` is below 1.
     """
-    array = np.asarray(pictures)
+    array = checks.array(pictures, "pictures")
     if not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) or len(array) == 0:
-        raise ValueError(f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {array.shape}")
+        raise InputError(f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {array.shape}")
     count, height, width = array.shape[:3]
-    columns = math.ceil(math.sqrt(count)) if columns is None else columns
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+    square = math.ceil(math.sqrt(count))
+    columns = square if columns is None else checks.integer(columns, "columns", at_least=1)
     rows = math.ceil(count / columns)
     sheet = np.zeros((rows * columns, *array.shape[1:]), array.dtype)
     sheet[:count] = array
@@ -105,12 +107,9 @@ def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any
 
 
 def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(images)
-    except ValueError as error:
-        raise ValueError("images must all have the same shape, got a ragged sequence") from error
+    array = checks.array(images, "images")
     if array.dtype != np.uint8 and array.dtype.kind != "f":
-        raise TypeError(
+        raise InputTypeError(
             f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "
             f"convert with .astype({'np.float32' if array.dtype == bool else 'np.uint8'})"
         )
@@ -128,7 +127,7 @@ def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
         return batch.reshape(-1, *image_shape)
     if batch.shape[1:] == nhwc:
         return batch.transpose(0, 3, 1, 2)
-    raise ValueError(f"images must be {_layouts(image_shape)}, got shape {array.shape}")
+    raise InputError(f"images must be {_layouts(image_shape)}, got shape {array.shape}")
 
 
 def _layouts(image_shape: Shape) -> str:
@@ -145,6 +144,6 @@ def _check_range(array: npt.NDArray[Any], name: str) -> None:
     if low >= 0 and high <= 1:
         return
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
+        raise InputError(f"{name} must be finite, got NaN or infinity")
     scale = "divide by 255, or pass uint8" if low >= 0 and 1.5 < high <= 255 else "scale or clip"
-    raise ValueError(f"float {name} must be in [0, 1], got [{low!r}, {high!r}]; {scale}")
+    raise InputError(f"float {name} must be in [0, 1], got [{low!r}, {high!r}]; {scale}")

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx.autoencoder import Posterior
+from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array
 
 Float64 = npt.NDArray[np.float64]
@@ -95,7 +96,7 @@ def elbo(
         track: Shows progress, called as `track(range(...), "elbo")`.
 
     Raises:
-        ValueError: x, the posterior and the pictures do not belong together, or draws is below 1.
+        InputError: x, the posterior and the pictures do not belong together, or draws is below 1.
     """
     rows = _samples(x, posterior, rng, draws, track, "elbo")
     means = [-_log_px_given_z(x[some], z, decode).mean(axis=1) for some, z, _ in rows]
@@ -124,7 +125,7 @@ def log_px_importance(
         track: Shows progress, called as `track(range(...), "log p(x), importance")`.
 
     Raises:
-        ValueError: x, the posterior and the pictures do not belong together, or k is below 1.
+        InputError: x, the posterior and the pictures do not belong together, or k is below 1.
     """
     estimates = []
     for some, z, eps in _samples(x, posterior, rng, k, track, "log p(x), importance"):
@@ -152,10 +153,10 @@ def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = N
         track: Shows progress, called as `track(range(...), "log p(x), exact, step 0.008")`.
 
     Raises:
-        ValueError: x and the pictures do not belong together, or step is not above 0.
+        InputError: x and the pictures do not belong together, or step is not above 0.
     """
     if not step > 0:
-        raise ValueError(f"step must be above 0, got {step!r}")
+        raise InputError(f"step must be above 0, got {step!r}")
     squares = _lattice(2 * RADIUS, 1) - RADIUS  # (squares, 2)
     parts = _Parts(np.repeat(squares, len(x), axis=0), np.tile(np.arange(len(x)), len(squares)))
     side, elsewhere, result = 1.0, np.full(len(x), -np.inf), np.full(len(x), -np.inf)
@@ -190,9 +191,9 @@ def _samples(
 ) -> Iterator[tuple[slice, Array, Array]]:
     """Yield rows of x, and z and eps (rows, draws, latent_dim), drawn image after image."""
     if draws < 1:
-        raise ValueError(f"the number of draws must be at least 1, got {draws}")
+        raise InputError(f"the number of draws must be at least 1, got {draws}")
     if not len(x) == len(posterior.mu) > 0:
-        raise ValueError(
+        raise InputError(
             f"x and its posterior must have the same images, at least one, "
             f"got {len(x)} and {len(posterior.mu)}"
         )
@@ -277,12 +278,12 @@ def _log_joint(
 def _log_odds(p: Array, x: Array) -> tuple[Array, Array]:
     """Return log p - log(1 - p) and log(1 - p), (M, pixels) each, of pictures p (M, ...)."""
     if p.shape[1:] != x.shape[1:]:
-        raise ValueError(
+        raise InputError(
             f"x must have the shape (N, {', '.join(map(str, p.shape[1:]))}) of the pictures that "
             f"decode gives, got {x.shape}"
         )
     if x.dtype.kind != "f":
-        raise TypeError(f"x must be float in [0, 1], got {x.dtype}; divide uint8 by 255")
+        raise InputTypeError(f"x must be float in [0, 1], got {x.dtype}; divide uint8 by 255")
     flat = _flat(p)
     log_not_p: Array = np.log(np.maximum(1 - flat, SMALLEST_NOT_P))
     log_p: Array = np.log(np.maximum(flat, SMALLEST_P))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import operator
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from vae_onnx import checks
 
 CGROUP = Path("/sys/fs/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
@@ -30,18 +31,10 @@ def check(threads: int | None) -> int:
     """Return `threads`, or what is available for None.
 
     Raises:
-        TypeError: It is no integer.
-        ValueError: It is below 1.
+        InputTypeError: It is no integer.
+        InputError: It is below 1.
     """
-    if threads is None:
-        return available()
-    try:
-        count = operator.index(threads)
-    except TypeError as error:
-        raise TypeError(f"threads must be an integer or None, got {threads!r}") from error
-    if count < 1:
-        raise ValueError(f"threads must be at least 1, or None for all, got {count}")
-    return count
+    return available() if threads is None else checks.integer(threads, "threads", at_least=1)
 
 
 def blocks(rows: int, threads: int) -> list[slice]:

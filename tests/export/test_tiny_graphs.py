@@ -62,6 +62,26 @@ FOREIGN = {
     "dtype": "foreign (double[N, 2] z) => (double[N, 2] x_recon) { x_recon = Neg(z) }",
     "dynamic_size": """foreign (float[N, L] z) => (float[N, 1, 1, L] x_recon)
         <int64[2] axes = {1, 2}> { x_recon = Unsqueeze(z, axes) }""",
+    "huge": """foreign (float[N, 2] z) => (float[N, 1, 999999, 999999] x_recon)
+        <int64[2] axes = {1, 2}, int64[4] shape = {1, 1, 999999, 999999}> {
+            most = ReduceMax <axes = [1]> (z)
+            pixel = Unsqueeze(most, axes)
+            x_recon = Expand(pixel, shape)
+        }""",
+    # Asks for 4 TB on its way from z to a picture.
+    "huge_inside": """foreign (float[N, 2] z) => (float[N, 1, 1, 2] x_recon)
+        <int64[3] shape = {10000, 10000, 10000}, int64[2] axes = {1, 2}> {
+            ones = ConstantOfShape <value: tensor = float[1] {1}> (shape)
+            one = ReduceMax <keepdims = 0> (ones)
+            z_one = Mul(z, one)
+            x_recon = Unsqueeze(z_one, axes)
+        }""",
+    # Reads its bias from a file outside its folder.
+    "external": """foreign (float[N, 2] z) => (float[N, 1, 1, 2] x_recon)
+        <float[2] bias = {0, 0}, int64[2] axes = {1, 2}> {
+            sum = Add(z, bias)
+            x_recon = Unsqueeze(sum, axes)
+        }""",
 }
 
 
@@ -81,7 +101,7 @@ def graphs() -> dict[str, onnx.ModelProto]:
         "mixed_names/decoder.onnx": _graph(DECODER, other),
         "mixed_shapes/encoder.onnx": _graph(AE_ENCODER, {}),
         "mixed_shapes/decoder.onnx": _graph(COLOUR_DECODER, {}),
-        **{f"foreign/{name}.onnx": _graph(text, {}) for name, text in FOREIGN.items()},
+        **{f"foreign/{name}.onnx": _foreign(name) for name in FOREIGN},
     }
 
 
@@ -92,9 +112,19 @@ def _graph(text: str, metadata: dict[str, str]) -> onnx.ModelProto:
     return proto
 
 
+def _foreign(name: str) -> onnx.ModelProto:
+    proto = _graph(FOREIGN[name], {})
+    if name == "external":
+        bias = proto.graph.initializer[0]
+        bias.ClearField("float_data")
+        bias.data_location = onnx.TensorProto.EXTERNAL
+        bias.external_data.add(key="location", value="../secret.bin")
+    return proto
+
+
 @pytest.mark.parametrize("name", graphs())
 def test_the_committed_graph_is_what_the_text_says(name: str) -> None:
-    assert onnx.load(FOLDER / name) == graphs()[name]
+    assert onnx.load(FOLDER / name, load_external_data=False) == graphs()[name]
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def test_any_z_gives_pictures_or_a_typed_error(array):
         ([[0, 1e300]], ValueError, "finite in float32"),
         ([["a", "b"]], TypeError, "real numbers, got <U1"),
         ([[1j, 0]], TypeError, "real numbers, got complex"),
-        ([[0, 1], [0]], ValueError, "same length"),
+        ([[0, 1], [0]], ValueError, "same shape"),
     ],
 )
 def test_bad_z_is_named(tiny_ae, z, error, message):

@@ -145,8 +145,8 @@ def test_sample_and_grid(tmp_path):
 def test_errors_are_one_line(digits, failing, tmp_path):
     out = tmp_path / "out.png"
     assert "bundled: fashion-mnist-ae" in failing("info", "mnist")
-    assert "No such file" in failing("encode", "mnist-ae", digits / "none.npy")
-    assert "No such file" in failing("encode", "mnist-ae", digits / "none.png")
+    assert "none.npy is missing" in failing("encode", "mnist-ae", digits / "none.npy")
+    assert "none.png is missing" in failing("encode", "mnist-ae", digits / "none.png")
     assert "is not a complete picture" in failing("encode", "mnist-ae", __file__)
     assert "must end in .npy" in failing("encode", "mnist-ae", digits / "0.png", "-o", out)
     assert "at least 1, got 0" in failing("sample", "mnist-ae", "-n", "0", "-o", out)

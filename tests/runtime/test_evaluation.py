@@ -203,7 +203,7 @@ def test_settings_that_make_no_sense(options, folder, failing):
 
 def test_bad_data_is_named(folder, failing, images):
     idx = folder / "t10k-images-idx3-ubyte"
-    assert "No such file" in failing("mnist-vae", folder / "none")
+    assert "none is missing" in failing("mnist-vae", folder / "none")
     assert "--limit must be at least 1" in failing("mnist-vae", idx, "--limit", 0)
     np.save(folder / "short.npy", np.zeros(39, np.uint8))
     told = failing("mnist-vae", idx, "--labels", folder / "short.npy")

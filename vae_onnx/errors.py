@@ -1,0 +1,62 @@
+"""The errors that this package raises on purpose: each is also the built-in one that it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class VaeOnnxError(Exception):
+    """Base of them all. The message says what was expected, what came, and the remedy."""
+
+
+class InputError(VaeOnnxError, ValueError):
+    """A value cannot be taken: its shape, its range or its size is another one."""
+
+
+class InputTypeError(VaeOnnxError, TypeError):
+    """A value is of another type or dtype than the one that is taken."""
+
+
+class FileError(VaeOnnxError, ValueError):
+    """A file is truncated, damaged, or of another kind."""
+
+
+class GraphError(FileError):
+    """A file is not an ONNX graph of the shape that this package runs."""
+
+
+class FileMissingError(VaeOnnxError, FileNotFoundError):
+    """There is no such file, folder or model."""
+
+
+class FileAccessError(VaeOnnxError, OSError):
+    """The system does not let a file be read or written."""
+
+
+class PackageMissingError(VaeOnnxError, ModuleNotFoundError):
+    """An optional package is not installed."""
+
+
+@contextmanager
+def accessing(path: str | os.PathLike[str], remedy: str = "") -> Iterator[None]:
+    """Turn what the system says about a file into errors of this package.
+
+    Args:
+        path: Read or written within.
+        remedy: What to do where it is missing.
+
+    Raises:
+        FileMissingError: The system finds no such file.
+        FileAccessError: It refuses, or the disk is full or broken.
+    """
+    try:
+        yield
+    except VaeOnnxError:
+        raise
+    except FileNotFoundError as error:
+        raise FileMissingError(f"{os.fspath(path)} is missing{remedy}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileAccessError(f"{os.fspath(path)} cannot be read or written: {reason}") from error
