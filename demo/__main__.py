@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_address(arguments.host, arguments.port)
         from demo.app import launch  # takes seconds: not before the cheap check above
 
-        launch(arguments.host, arguments.port, share=arguments.share)
+        launch(arguments.host, arguments.port, share=arguments.share, models=arguments.models)
     except ModuleNotFoundError as error:
         print(f"error: {error}; `make demo` installs what the demo needs", file=sys.stderr)
         return 1
@@ -41,6 +42,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_port,
         default=os.environ.get("GRADIO_SERVER_PORT", "7860"),
         help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="folder of models of your own, the OUT/models of `python -m export all`, to show "
+        "instead of the bundled ones: a VAE and an AE of 28x28 pixels and two latent dimensions",
     )
     parser.add_argument(
         "--share", action="store_true", help="a public link, through Gradio's servers"

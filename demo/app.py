@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import sys
 from pathlib import Path
@@ -23,32 +24,36 @@ if __name__ == "__main__":
 import gradio as gr
 
 from demo.draw import DrawPage
-from demo.page import STATIC, static, theme
+from demo.page import STATIC, fill, static, theme
 
 TITLE = "Two numbers are enough to draw a digit"
 
 
-def build() -> gr.Blocks:
+def build(models: Path | None = None) -> gr.Blocks:
     """Load the models and put the page together.
 
+    Args:
+        models: Folder with a VAE and an AE to show; the bundled ones of MNIST unless given.
+
     Raises:
-        FileNotFoundError: A bundled model or its map is missing.
+        FileNotFoundError: A model or its map is missing.
     """
-    page = DrawPage()
-    blocks = gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False)
+    page = DrawPage(models)
+    title = TITLE if models is None else f"Two numbers are enough: {page.vae.dataset}"
+    blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
     with blocks:
-        gr.HTML(static("header.html"), apply_default_css=False)
+        gr.HTML(fill("header.html", title=html.escape(title)), apply_default_css=False)
         page.build()
     return blocks
 
 
-def launch(host: str, port: int, *, share: bool = False) -> None:
+def launch(host: str, port: int, *, share: bool = False, models: Path | None = None) -> None:
     """Serve the demo until Ctrl-C.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is taken, or a model or its map is missing.
     """
-    build().launch(
+    build(models).launch(
         server_name=host,
         server_port=port,
         share=share,

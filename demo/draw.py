@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import gradio as gr
@@ -12,15 +14,16 @@ from PIL import Image
 
 import vae_onnx
 from demo import pad
-from demo.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
+from demo.latent_map import COLOURS, PRIOR_RADIUS, LatentMap
 from demo.page import fill, png_url, static
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DRAWN = (1, 28, 28)  # channels, height, width of what `drawing_to_x` makes of a drawing
 LONG_NAMES = {"vae": "variational autoencoder", "ae": "plain autoencoder"}
 ABOUT = {
-    "vae": "Training pulls every code towards the dashed circle, so the digits share one map "
+    "vae": "Training pulls every code towards the dashed circle, so the classes share one map "
     "with few gaps.",
     "ae": "Nothing holds the codes together: they run far past the same circle, with holes "
     "between.",
@@ -63,9 +66,14 @@ class Lane:
     model: vae_onnx.Autoencoder
     map: LatentMap
 
+    @property
+    def dataset(self) -> str:
+        """What the model was trained on."""
+        return self.model.metadata.get("dataset", self.model.folder.name)
+
     @classmethod
-    def load(cls, name: str) -> Lane:
-        """Open a bundled model and its map."""
+    def load(cls, name: str | Path) -> Lane:
+        """Open a model, by the name of a bundled one or by its folder, and its map."""
         model = vae_onnx.load(name)
         return cls(model, LatentMap.of(model))
 
@@ -84,20 +92,25 @@ class Lane:
         spot = self.map.window.place(z)
         off_map = bool((spot < 0).any() or (spot > 100).any())
         left, top = (round(float(percent), 2) for percent in spot.clip(0, 100))
-        name, votes = self.map.nearest_class(z)
+        name, votes, of = self.map.nearest_class(z)
         return (
             png_url(_grey(self.model.decode(z[None])[0])),
             Marker(x=left, y=top, off_map=off_map),
-            Reading(z=words, name=name, votes=votes, of=NEIGHBOURS, off_map=off_map),
+            Reading(z=words, name=name, votes=votes, of=of, off_map=off_map),
         )
 
 
 class DrawPage:
     """Draw a digit; see what the models see, what each makes of it, and where it lands."""
 
-    def __init__(self) -> None:
-        self.vae = Lane.load("mnist-vae")
-        self.ae = Lane.load("mnist-ae")
+    def __init__(self, models: Path | None = None) -> None:
+        """Load the two models, the bundled ones of MNIST or those in a folder of models.
+
+        Raises:
+            FileNotFoundError: A model or its map is missing.
+        """
+        vae, ae = ("mnist-vae", "mnist-ae") if models is None else _pair(models)
+        self.vae, self.ae = Lane.load(vae), Lane.load(ae)
 
     def look(self, value: str | None) -> Answer:
         """Answer a drawing: the function behind the pad.
@@ -141,6 +154,22 @@ class DrawPage:
         )
 
 
+def _pair(models: Path) -> tuple[Path, Path]:
+    """The first VAE and the first AE in a folder of models that a drawing can be shown to."""
+    first: dict[str, Path] = {}
+    for path in sorted(models.glob("*/encoder.onnx")):
+        encoder = vae_onnx.Encoder(path)
+        if encoder.latent_dim == 2 and encoder.image_shape == DRAWN:
+            first.setdefault(encoder.kind, path.parent)
+    if first.keys() != LONG_NAMES.keys():
+        raise FileNotFoundError(
+            f"{models} must hold folders of a VAE and of an AE of 28x28 grey pixels and "
+            f"latent_dim 2, found {', '.join(first) or 'neither'}; `python -m export all` writes "
+            "such to OUT/models"
+        )
+    return first["vae"], first["ae"]
+
+
 def _build_lane(lane: Lane) -> list[gr.HTML]:
     """One model's map with a marker over it and a reading below; the last two are returned."""
     kind = lane.model.kind
@@ -169,7 +198,7 @@ def _ground(lane: Lane) -> str:
     prior = window.place(np.zeros(2))
     return fill(
         "map.html",
-        alt=f"Map of the {kind.upper()}'s codes of the test digits, coloured by class",
+        alt=f"Map of the {kind.upper()}'s codes of the test images, coloured by class",
         picture=png_url(lane.map.picture().quantize(method=Image.Quantize.FASTOCTREE)),
         prior_x=prior[0],
         prior_y=prior[1],
@@ -195,19 +224,21 @@ def _ticks(latent_map: LatentMap) -> str:
 
 def _names(latent_map: LatentMap) -> str:
     """Each class's name at the middle of its dots."""
+    spots = [
+        (latent_map.class_names[label], spot, COLOURS[label % len(COLOURS)])
+        for label, spot in latent_map.name_spots().items()
+    ]
     return "\n".join(
         f'<span class="name" style="left: {x:.2f}%; top: {y:.2f}%; --hue: {colour}">'
         f"{html.escape(name)}</span>"
-        for name, (x, y), colour in zip(
-            latent_map.class_names, latent_map.name_spots(), COLOURS, strict=False
-        )
+        for name, (x, y), colour in spots
     )
 
 
 def _legend(latent_map: LatentMap) -> str:
     classes = "".join(
         f'<li style="--hue: {colour}">{html.escape(name)}</li>'
-        for name, colour in zip(latent_map.class_names, COLOURS, strict=False)
+        for name, colour in zip(latent_map.class_names, itertools.cycle(COLOURS), strict=False)
     )
     return fill("legend.html", count=f"{len(latent_map.z):,}", classes=classes)
 

@@ -111,19 +111,23 @@ class LatentMap:
         """What the map shows."""
         return Window.around(self.z)
 
-    def name_spots(self) -> NDArray[np.float64]:
-        """Where to write each class's name: the median of its dots, (classes, 2) percent."""
-        middles = [
-            np.median(self.z[self.labels == i], axis=0) for i in range(len(self.class_names))
-        ]
-        return _apart(self.window.place(np.stack(middles)))
+    def name_spots(self) -> dict[int, NDArray[np.float64]]:
+        """Where to write the name of a class that has dots: their median, (2,) percent."""
+        present = np.unique(self.labels)
+        middles = [np.median(self.z[self.labels == label], axis=0) for label in present]
+        return dict(
+            zip(present.tolist(), _apart(self.window.place(np.stack(middles))), strict=True)
+        )
 
-    def nearest_class(self, z: NDArray[np.float32]) -> tuple[str, int]:
-        """The commonest class among the NEIGHBOURS test images nearest to z (2,), and its count."""
+    def nearest_class(self, z: NDArray[np.float32]) -> tuple[str, int, int]:
+        """The commonest class among the test images nearest to z (2,), its count, and theirs.
+
+        They are NEIGHBOURS, or all where there are fewer.
+        """
         distance = np.square(self.z - z).sum(axis=1)
-        nearest = self.labels[np.argpartition(distance, NEIGHBOURS)[:NEIGHBOURS]]
+        nearest = self.labels[np.argsort(distance)[:NEIGHBOURS]]
         votes = np.bincount(nearest, minlength=len(self.class_names))
-        return self.class_names[votes.argmax()], int(votes.max())
+        return self.class_names[votes.argmax()], int(votes.max()), len(nearest)
 
     def picture(self, side: int = 720, dot: float = 2.0) -> Image.Image:
         """Draw one dot per test image, coloured by class, on a transparent ground.

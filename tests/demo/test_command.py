@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import demo
+import vae_onnx
 from demo.screenshot import launch_browser, main, serve
 
 FOLDER = Path(demo.__file__).parent
@@ -38,6 +39,20 @@ def test_taken_port_is_told_with_the_remedy() -> None:
     assert result.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {port}")
     assert "--port" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
+    result = run("-m", "demo", "--port", "7999", "--models", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {tmp_path} must hold folders of a VAE and of an AE")
+
+
+def test_models_of_ones_own_are_served(tmp_path: Path) -> None:
+    for name in ("fashion-mnist-ae", "fashion-mnist-vae"):
+        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
+    command = (sys.executable, "-m", "demo", "--models", str(tmp_path))
+    with serve(None, *command) as url, urllib.request.urlopen(url) as response:
+        assert "Two numbers are enough: fashion-mnist" in response.read().decode()
 
 
 def test_foreign_host_is_told() -> None:

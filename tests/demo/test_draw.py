@@ -1,6 +1,8 @@
 """The function behind the pad."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -58,6 +60,28 @@ def test_drawing_beyond_the_map_is_marked_at_its_edge(page: DrawPage) -> None:
     assert {marker["x"], marker["y"]} & {0, 100}
     assert 0 <= marker["x"] <= 100
     assert 0 <= marker["y"] <= 100
+
+
+def test_models_of_ones_own_take_the_place_of_the_bundled_ones(tmp_path: Path) -> None:
+    """A folder as `python -m export all` writes it; what a drawing cannot be shown to is left."""
+    for name in ("fashion-mnist-ae", "fashion-mnist-vae", "fashion-mnist-vae-16d"):
+        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
+    page = DrawPage(tmp_path)
+    assert page.vae.dataset == page.ae.dataset == "fashion-mnist"
+    strip, _, reading, *_ = page.look(png_url(one()))
+    assert strip
+    assert reading
+    assert reading["name"] in ("Trouser", "Dress", "Sandal", "T-shirt/top")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"), [([], "neither"), (["mnist-vae"], "vae"), (["mnist-vae-16d"], "neither")]
+)
+def test_a_folder_without_such_models_is_told(tmp_path: Path, names: list[str], found: str) -> None:
+    for name in names:
+        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=rf"found {found}; `python -m export all` writes"):
+        DrawPage(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["mnist-vae", "mnist-ae"])

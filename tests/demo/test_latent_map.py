@@ -48,8 +48,15 @@ def test_ticks_are_few_and_round(side: float) -> None:
 
 def test_nearest_class_counts_its_neighbours() -> None:
     latent_map = two_clouds()
-    assert latent_map.nearest_class(np.array([-4, 0], np.float32)) == ("a", NEIGHBOURS)
-    assert latent_map.nearest_class(np.array([99, 0], np.float32)) == ("b", NEIGHBOURS)
+    assert latent_map.nearest_class(np.array([-4, 0], np.float32)) == ("a", NEIGHBOURS, NEIGHBOURS)
+    assert latent_map.nearest_class(np.array([99, 0], np.float32)) == ("b", NEIGHBOURS, NEIGHBOURS)
+
+
+def test_a_map_of_few_images_counts_them_all_and_names_whom_it_shows() -> None:
+    z = np.float32([[-4, 0], [4, 0], [4.5, 0]])
+    few = LatentMap(z, np.array([0, 2, 2], np.uint8), ("a", "b", "c"))
+    assert few.nearest_class(np.array([-4, 0], np.float32)) == ("c", 2, 3)
+    assert list(few.name_spots()) == [0, 2]
 
 
 def test_picture_has_the_colour_of_each_class_at_its_place() -> None:
@@ -65,7 +72,7 @@ def test_picture_has_the_colour_of_each_class_at_its_place() -> None:
 
 
 def test_names_stand_at_the_medians_and_apart(bundled: LatentMap) -> None:
-    spots = bundled.name_spots()
+    spots = np.stack(list(bundled.name_spots().values()))
     assert spots.shape == (10, 2)
     assert ((spots >= 0) & (spots <= 100)).all()
     gaps = np.hypot(*(spots[:, None] - spots[None]).transpose(2, 0, 1)) + 100 * np.eye(10)
