@@ -25,8 +25,8 @@ LONG_NAMES = {"vae": "variational autoencoder", "ae": "plain autoencoder"}
 ABOUT = {
     "vae": "Training pulls every code towards the dashed circle, so the classes share one map "
     "with few gaps.",
-    "ae": "Nothing holds the codes together: they run far past the same circle, with holes "
-    "between.",
+    "ae": "Nothing pulls the codes anywhere: they spread as they please, past the same circle "
+    "or not, with holes between.",
 }
 
 

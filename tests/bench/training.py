@@ -45,7 +45,6 @@ def section() -> str:
 One epoch over the {len(x):,} training images of Fashion-MNIST, medians of {ROUNDS} rounds in which
 all take turns. The floor is the time that an epoch's matrix products would take at the speed of a
 float32 one of {speedrun.SIDE}x{speedrun.SIDE} in the same round, and nothing else; bfloat16 may go
-below it. The default recipe shows
-the encoder every image twice, the second time moved.
+below it. The default recipe shows the encoder every image twice, the second time moved.
 
 {table(header, rows)}"""
