@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -15,16 +16,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         _check_address(arguments.host, arguments.port)
+        _end_on_sigterm()
         from demo.app import launch  # takes seconds: not before the cheap check above
 
-        launch(arguments.host, arguments.port, share=arguments.share, models=arguments.models)
+        options = vars(arguments)
+        launch(options.pop("host"), options.pop("port"), **options)
     except ModuleNotFoundError as error:
         print(f"error: {error}; `make demo` installs what the demo needs", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 0
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _end_on_sigterm() -> None:
+    """Let `kill` and `docker stop` end the demo as Ctrl-C does: it deletes its temporary files."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,10 +62,24 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="folder of models of your own, the OUT/models of `python -m export all`, to show "
-        "instead of the bundled ones: a VAE and an AE of 28x28 pixels and two latent dimensions",
+        "before the bundled ones: a VAE and an AE of two latent dimensions, and others beside them",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="what to run the models on: auto, cpu, cuda, ..."
     )
     parser.add_argument(
         "--share", action="store_true", help="a public link, through Gradio's servers"
+    )
+    parser.add_argument(
+        "--root-path",
+        default=os.environ.get("GRADIO_ROOT_PATH"),
+        metavar="PREFIX",
+        help="the prefix below which a proxy in front of the demo serves it, such as /demo",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        help="serve the endpoints as MCP tools, too; needs `pip install 'gradio[mcp]'`",
     )
     return parser
 

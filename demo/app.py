@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-import html
 import importlib.util
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     # A script belongs to no package, and on a Space not even its folder is called `demo`.
@@ -23,46 +28,124 @@ if __name__ == "__main__":
 
 import gradio as gr
 
-from demo.draw import DrawPage
+from demo.draw import DrawTab
+from demo.endpoints import CONCURRENCY, Endpoints
+from demo.explore import ExploreTab
+from demo.generate import GenerateTab
+from demo.library import Library
 from demo.page import STATIC, fill, static, theme
+from demo.pictures import MAX_BYTES
+from demo.routes import routes
+from demo.training import TrainingTab
+from demo.use import UseTab
 
 TITLE = "Two numbers are enough to draw a digit"
+WAITING = 256  # calls in the queue; whoever comes then is asked to try again
+SWEEP, KEPT = 30, 120  # seconds between two sweeps of Gradio's files, and how long each is kept
 
 
-def build(models: Path | None = None) -> gr.Blocks:
-    """Load the models and put the page together.
-
-    Args:
-        models: Folder with a VAE and an AE to show; the bundled ones of MNIST unless given.
-
-    Raises:
-        FileNotFoundError: A model or its map is missing.
-    """
-    page = DrawPage(models)
-    title = TITLE if models is None else f"Two numbers are enough: {page.vae.dataset}"
-    blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
+def build(library: Library) -> gr.Blocks:
+    """Put the page together."""
+    group = library.first
+    use = UseTab(library)
+    draw, explore = DrawTab(library, use), ExploreTab(library, use)
+    generate, training = GenerateTab(library, use), TrainingTab(library)
+    tabs = {
+        "Draw": draw,
+        "Explore": explore,
+        "Generate": generate,
+        "Training": training,
+        "Use it": use,
+    }
+    blocks = gr.Blocks(
+        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT)
+    )
     with blocks:
-        gr.HTML(fill("header.html", title=html.escape(title)), apply_default_css=False)
-        page.build()
+        Endpoints(library).build()  # first: the names without a number are theirs
+        gr.HTML(fill("header.html", title=TITLE), apply_default_css=False)
+        choice = gr.Radio(
+            list(library.groups),
+            value=group.title,
+            label="Models of",
+            elem_id="choice",
+            visible=len(library.groups) > 1,
+        )
+        with gr.Tabs(elem_id="tabs"):
+            for name, tab in tabs.items():
+                with gr.Tab(name, id=name):
+                    tab.build(choice)
+        _fill(choice.input, choice, list(tabs.values()))
+        # What nobody sees at first is made when somebody comes, not when the demo starts.
+        _fill(blocks.load, choice, [generate, training])
     return blocks
 
 
-def launch(host: str, port: int, *, share: bool = False, models: Path | None = None) -> None:
+def _fill(event: Any, choice: gr.Radio, tabs: Sequence[Any]) -> None:
+    """On an event, show the chosen models on some tabs."""
+    event(
+        lambda title: [value for tab in tabs for value in tab.values(title)],
+        inputs=choice,
+        outputs=[part for tab in tabs for part in tab.parts],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def launch(
+    host: str,
+    port: int,
+    *,
+    share: bool = False,
+    models: Path | None = None,
+    device: str = "auto",
+    root_path: str | None = None,
+    mcp: bool = False,
+) -> None:
     """Serve the demo until Ctrl-C.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+        share: Ask Gradio's servers for a public link.
+        models: A user's folder of models, shown before the bundled ones.
+        device: What to run the models on, as `vae_onnx.load` takes it.
+        root_path: The prefix below which a proxy in front serves the page, "/demo".
+        mcp: Serve the endpoints as tools of the Model Context Protocol, too.
 
     Raises:
         OSError: The port is taken, or a model or its map is missing.
+        ValueError: The card of a model is damaged.
+        RuntimeError: The device cannot be had.
     """
-    build(models).launch(
-        server_name=host,
-        server_port=port,
-        share=share,
-        theme=theme(),
-        css=static("style.css"),
-        favicon_path=STATIC / "favicon.png",
-        footer_links=[],
-        ssr_mode=False,
-    )
+    library = Library(models, device)
+    with _temporary_folder():
+        blocks = build(library).queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            share=share,
+            theme=theme(),
+            css=static("style.css"),
+            favicon_path=STATIC / "favicon.png",
+            footer_links=[],
+            ssr_mode=False,
+            root_path=root_path,
+            mcp_server=mcp,
+            max_file_size=MAX_BYTES,
+            app_kwargs={"routes": routes(library)},
+        )
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[None]:
+    """Give Gradio a temporary folder of this process alone, and delete it at the end."""
+    folder = tempfile.mkdtemp(prefix="vae-onnx-demo-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

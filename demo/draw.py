@@ -1,256 +1,209 @@
-"""The page on which one draws: pad, pictures, and one map per model."""
+"""The tab on which one draws: pad, pictures, one map per model, and the function between them."""
 
 from __future__ import annotations
 
-import html
-import itertools
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-import vae_onnx
-from demo import pad
-from demo.latent_map import COLOURS, PRIOR_RADIUS, LatentMap
-from demo.page import fill, png_url, static
+from demo import map_view, pad
+from demo.map_view import number, part
+from demo.pictures import PictureError, grey_image, png_url
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from demo.library import Group, Lane, Library
+    from demo.use import UseTab
 
-DRAWN = (1, 28, 28)  # channels, height, width of what `drawing_to_x` makes of a drawing
-LONG_NAMES = {"vae": "variational autoencoder", "ae": "plain autoencoder"}
-ABOUT = {
-    "vae": "Training pulls every code towards the dashed circle, so the classes share one map "
-    "with few gaps.",
-    "ae": "Nothing pulls the codes anywhere: they spread as they please, past the same circle "
-    "or not, with holes between.",
-}
-
-
-class Strip(TypedDict):
-    """What `strip.html` shows: pictures as data URLs."""
-
-    seen: str
-    vae: str
-    ae: str
+POSTERIOR_DRAWS = 6  # of each VAE
+ELBO_DRAWS = 16  # of the noise, for the ELBO of a drawing
+NEAREST = 12
+RING = "your drawing; for the VAE one and two sigma of its posterior"
+BARS = 32  # of the histogram behind a drawing's ELBO
+ODD = 1.0  # percent of real test images: a drawing that fewer are below is called odd
 
 
-class Marker(TypedDict):
-    """What `marker.html` shows: a place on the map in percent from the left and the top."""
+class DrawTab:
+    """Draw; see what the models see, what each makes of it, and where it lands."""
 
-    x: float
-    y: float
-    off_map: bool
+    def __init__(self, library: Library, use: UseTab) -> None:
+        self.library, self.use = library, use
+        self.parts: list[gr.HTML] = []
 
-
-class Reading(TypedDict):
-    """What `reading.html` says."""
-
-    z: str
-    name: str
-    votes: int
-    of: int
-    off_map: bool
-
-
-Answer = tuple[Strip | None, Marker | None, Reading | None, Marker | None, Reading | None]
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One model with its map, and what it makes of a drawing."""
-
-    model: vae_onnx.Autoencoder
-    map: LatentMap
-
-    @property
-    def dataset(self) -> str:
-        """What the model was trained on."""
-        return self.model.metadata.get("dataset", self.model.folder.name)
-
-    @classmethod
-    def load(cls, name: str | Path) -> Lane:
-        """Open a model, by the name of a bundled one or by its folder, and its map."""
-        model = vae_onnx.load(name)
-        return cls(model, LatentMap.of(model))
-
-    def encode(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
-        """Encode x (1, 1, 28, 28): z (2,), and z in words; a VAE is sure only to within sigma."""
-        if self.model.kind == "ae":
-            z = self.model.encode(x)[0]
-            return z, ", ".join(map(_number, z))
-        q = self.model.posterior(x)
-        pairs = zip(q.mu[0], np.exp(0.5 * q.log_var[0]), strict=True)
-        return q.mu[0], ", ".join(f"{_number(mu)} ± {_number(sigma)}" for mu, sigma in pairs)
-
-    def look(self, x: NDArray[np.float32]) -> tuple[str, Marker, Reading]:
-        """What x (1, 1, 28, 28) becomes: its reconstruction, its place on the map, and words."""
-        z, words = self.encode(x)
-        spot = self.map.window.place(z)
-        off_map = bool((spot < 0).any() or (spot > 100).any())
-        left, top = (round(float(percent), 2) for percent in spot.clip(0, 100))
-        name, votes, of = self.map.nearest_class(z)
-        return (
-            png_url(_grey(self.model.decode(z[None])[0])),
-            Marker(x=left, y=top, off_map=off_map),
-            Reading(z=words, name=name, votes=votes, of=of, off_map=off_map),
-        )
-
-
-class DrawPage:
-    """Draw a digit; see what the models see, what each makes of it, and where it lands."""
-
-    def __init__(self, models: Path | None = None) -> None:
-        """Load the two models, the bundled ones of MNIST or those in a folder of models.
-
-        Raises:
-            FileNotFoundError: A model or its map is missing.
-        """
-        vae, ae = ("mnist-vae", "mnist-ae") if models is None else _pair(models)
-        self.vae, self.ae = Lane.load(vae), Lane.load(ae)
-
-    def look(self, value: str | None) -> Answer:
+    def look(self, value: object, title: str) -> list[Any]:
         """Answer a drawing: the function behind the pad.
 
         Args:
-            value: The pad's value, a PNG data URL, or "" while nothing is drawn.
+            value: The pad's value, see `pad.read`.
+            title: The group of models that is shown.
 
-        Raises:
-            gradio.Error: The value is no drawing; the page shows the message.
+        Returns:
+            Values of `self.parts`, those that a drawing changes.
         """
+        group = self.library.groups[title]
         try:
-            ink = pad.read_ink(value)
-        except pad.DrawingError as error:
-            raise gr.Error(f"This is not a drawing: {error}.", print_exception=False) from error
-        if ink is None:
-            return None, None, None, None, None
-        x = vae_onnx.drawing_to_x(ink)
-        vae, vae_marker, vae_reading = self.vae.look(x)
-        ae, ae_marker, ae_reading = self.ae.look(x)
-        strip = Strip(seen=png_url(_grey(x[0, 0])), vae=vae, ae=ae)
-        return strip, vae_marker, vae_reading, ae_marker, ae_reading
+            seen = pad.read(value, group)
+        except PictureError as error:
+            return [f"This cannot be shown to the models: {error}.", *self._nothing(group)]
+        if seen is None:
+            return [None, *self._nothing(group)]
+        return [seen.note or None, *self._all(seen.x, group)]
 
-    def build(self) -> None:
-        """Lay the page out in the `gr.Blocks` that is open."""
-        with gr.Row(elem_id="draw"):
-            with gr.Column(elem_id="hand", min_width=0):
-                drawing = pad.component()
-                strip = _part("strip.html")
-                gr.HTML(_legend(self.vae.map), apply_default_css=False, elem_id="legend")
-            outputs = [strip]
-            for lane in (self.vae, self.ae):
-                outputs += _build_lane(lane)
+    def values(self, title: str) -> list[Any]:
+        """Values of `self.parts` for a group of models, before anything is drawn."""
+        group = self.library.groups[title]
+        fixed: list[Any] = [map_view.legend(group.vae, RING), pad.example_list(group), None]
+        for lane in (group.vae, group.ae):
+            fixed += [map_view.heading(lane), map_view.ground(lane)]
+        return [*fixed, None, *self._nothing(group)[:-1]]
+
+    def build(self, choice: gr.Radio) -> None:
+        """Lay the tab out in the `gr.Blocks` that is open."""
+        group = self.library.first
+        with gr.Row(elem_id="draw", elem_classes="lanes"):
+            with gr.Column(elem_id="hand", elem_classes="hand", min_width=0):
+                drawing = pad.component("pad", "Draw a digit here")
+                message = part("message.html")
+                strip = part("strip.html", _strip(group))
+                examples = pad.examples(group)
+                legend = gr.HTML(
+                    map_view.legend(group.vae, RING), apply_default_css=False, elem_id="legend"
+                )
+            fixed, changed = [], []
+            for lane in (group.vae, group.ae):
+                parts = _build_lane(lane)
+                fixed += parts[:2]
+                changed += parts[2:]
+        belief = part("belief.html")
+        self.parts = [legend, examples, drawing, *fixed, message, strip, *changed, belief]
         drawing.input(
             self.look,
-            inputs=drawing,
-            outputs=outputs,
+            inputs=[drawing, choice],
+            outputs=[message, strip, *changed, belief, self.use.panel],
             queue=False,  # a queue costs a second request per picture
             trigger_mode="always_last",  # while one is answered only the newest one waits
             show_progress="hidden",
             api_visibility="private",
         )
 
+    def _nothing(self, group: Group) -> list[Any]:
+        """Values of what a drawing changes, without one."""
+        return [_strip(group), None, None, None, None, None, gr.skip()]
 
-def _pair(models: Path) -> tuple[Path, Path]:
-    """The first VAE and the first AE in a folder of models that a drawing can be shown to."""
-    first: dict[str, Path] = {}
-    for path in sorted(models.glob("*/encoder.onnx")):
-        encoder = vae_onnx.Encoder(path)
-        if encoder.latent_dim == 2 and encoder.image_shape == DRAWN:
-            first.setdefault(encoder.kind, path.parent)
-    if first.keys() != LONG_NAMES.keys():
-        raise FileNotFoundError(
-            f"{models} must hold folders of a VAE and of an AE of 28x28 grey pixels and "
-            f"latent_dim 2, found {', '.join(first) or 'neither'}; `python -m export all` writes "
-            "such to OUT/models"
+    def _all(self, x: Any, group: Group) -> list[Any]:
+        lanes = [lane.model.encode(x)[0] for lane in group.lanes]
+        recons = [
+            lane.decode(z[np.newaxis])[0] for lane, z in zip(group.lanes, lanes, strict=True)
+        ]
+        sources = [png_url(grey_image(picture)) for picture in (x[0, 0], *recons)]
+        vae = _place(group.vae, x)
+        ae = _place(group.ae, x)
+        best = lanes[-1] if group.wide else lanes[0]
+        shown = self.use.show(
+            group.best, best[np.newaxis], "The drawing, reconstructed", recons[-1 if group.wide else 0]
         )
-    return first["vae"], first["ae"]
+        return [_strip(group, sources), *vae, *ae, _belief(group, x, best), shown]
 
 
 def _build_lane(lane: Lane) -> list[gr.HTML]:
-    """One model's map with a marker over it and a reading below; the last two are returned."""
-    kind = lane.model.kind
-    with gr.Column(elem_id=kind, elem_classes="lane", min_width=0):
-        about = fill("lane.html", short=kind.upper(), long=LONG_NAMES[kind], about=ABOUT[kind])
-        gr.HTML(about, apply_default_css=False)
+    """One model: heading, map, marker over it, and a reading below; these are returned."""
+    with gr.Column(elem_id=lane.kind, elem_classes="lane", min_width=0):
+        head = gr.HTML(map_view.heading(lane), apply_default_css=False)
         with gr.Column(elem_classes="map", min_width=0):
             # Two components: the picture is heavy and stays, the marker moves.
-            gr.HTML(_ground(lane), apply_default_css=False)
-            marker = _part("marker.html")
-        return [marker, _part("reading.html")]
+            ground = gr.HTML(map_view.ground(lane), apply_default_css=False)
+            marker = part("marker.html")
+        return [head, ground, marker, part("reading.html")]
 
 
-def _part(name: str) -> gr.HTML:
-    """A part of the page that shows its value, a dictionary, through a template in `static/`."""
-    return gr.HTML(
-        value=None,
-        html_template=static(name),
-        js_on_load=None,
-        apply_default_css=False,
-    )
-
-
-def _ground(lane: Lane) -> str:
-    kind, window = lane.model.kind, lane.map.window
-    prior = window.place(np.zeros(2))
-    return fill(
-        "map.html",
-        alt=f"Map of the {kind.upper()}'s codes of the test images, coloured by class",
-        picture=png_url(lane.map.picture().quantize(method=Image.Quantize.FASTOCTREE)),
-        prior_x=prior[0],
-        prior_y=prior[1],
-        prior_size=100 * 2 * PRIOR_RADIUS / window.side,
-        ticks=_ticks(lane.map),
-        names=_names(lane.map),
-    )
-
-
-def _ticks(latent_map: LatentMap) -> str:
-    window = latent_map.window
-    spans = []
-    for value in window.ticks():
-        x, y = window.place(np.array([value, value]))
-        label = _minus(f"{value:g}")
-        # The corner belongs to both axes: left out, nothing collides there.
-        if 8 < x < 96:
-            spans.append(f'<span class="tick across" style="left: {x:.2f}%">{label}</span>')
-        if 4 < y < 92:
-            spans.append(f'<span class="tick up" style="top: {y:.2f}%">{label}</span>')
-    return "\n".join(spans)
-
-
-def _names(latent_map: LatentMap) -> str:
-    """Each class's name at the middle of its dots."""
-    spots = [
-        (latent_map.class_names[label], spot, COLOURS[label % len(COLOURS)])
-        for label, spot in latent_map.name_spots().items()
+def _strip(group: Group, sources: list[str] | None = None) -> list[dict[str, str | None]]:
+    """What `strip.html` shows: what the models see, and what each makes of it."""
+    told = [("Models see", "What the models see: your drawing, centred")]
+    for lane in group.lanes:
+        label = f"{lane.kind.upper()} redraws"
+        if lane is group.wide:
+            label = f"with {lane.latent_dim} numbers"
+        told.append((label, f"Your drawing, redrawn by {lane.name}"))
+    pictures = sources or [None] * len(told)
+    return [
+        {"src": src, "label": label, "alt": alt}
+        for src, (label, alt) in zip(pictures, told, strict=True)
     ]
-    return "\n".join(
-        f'<span class="name" style="left: {x:.2f}%; top: {y:.2f}%; --hue: {colour}">'
-        f"{html.escape(name)}</span>"
-        for name, (x, y), colour in spots
+
+
+def _place(lane: Lane, x: Any) -> tuple[map_view.Marker, dict[str, Any]]:
+    """Where x lands on a model's map, and that in words."""
+    if lane.kind == "ae":
+        z, sigma = lane.model.encode(x)[0], None
+        words = ", ".join(map(number, z))
+    else:
+        q = lane.model.posterior(x)
+        z, sigma = q.mu[0], np.exp(0.5 * q.log_var[0])
+        pairs = zip(z, sigma, strict=True)
+        words = ", ".join(f"{number(mu)} ± {number(one)}" for mu, one in pairs)
+    marker = map_view.marker(lane, z, sigma)
+    name, votes, of = lane.map.nearest_class(z)
+    reading = {"z": words, "name": name, "votes": votes, "of": of, "off_map": marker["off_map"]}
+    return marker, reading
+
+
+def _belief(group: Group, x: Any, z: Any) -> dict[str, Any]:
+    """What `belief.html` shows: draws from the posteriors, ELBOs, and the nearest test images."""
+    vaes = [lane for lane in group.lanes if lane.kind == "vae"]
+    scores = [_score(lane, x) for lane in vaes]
+    best = scores[-1]
+    nearest, tests = group.best.nearest(z, NEAREST), group.best.tests
+    return {
+        "posterior": [_draws(lane, x) for lane in vaes],
+        "scores": scores,
+        "odd": best.get("odd", False),
+        "verdict": best.get("verdict"),
+        "nearest_by": f"By their codes of {group.best.latent_dim} numbers:"
+        if nearest
+        else "The demo has no test images of this data set.",
+        "nearest": [
+            {
+                "src": png_url(Image.fromarray(tests.images[one])),
+                "name": group.best.class_names[tests.labels[one]],
+            }
+            for one in nearest
+            if tests is not None
+        ],
+    }
+
+
+def _draws(lane: Lane, x: Any) -> dict[str, Any]:
+    q = lane.model.posterior(np.repeat(x, POSTERIOR_DRAWS, axis=0))
+    pictures = lane.decode(q.sample(np.random.default_rng(0)))
+    return {
+        "name": f"Draws from the posterior of {lane.latent_dim} numbers:",
+        "pictures": [png_url(grey_image(picture)) for picture in pictures],
+    }
+
+
+def _score(lane: Lane, x: Any) -> dict[str, Any]:
+    """The ELBO of x and how it stands to those of real test images."""
+    nats = float(lane.elbo(x, ELBO_DRAWS)[0])
+    score: dict[str, Any] = {"name": f"{lane.latent_dim} numbers", "nats": number(nats)}
+    ranking = lane.ranking
+    if len(ranking) == 0:
+        return score
+    percent = 100 * float(np.searchsorted(ranking, nats)) / len(ranking)
+    low, high = ranking[len(ranking) // 200], ranking[-1]
+    counts, _ = np.histogram(ranking, BARS, (low, high))
+    at = min(max((nats - low) / (high - low), 0), 1)
+    odd = percent < ODD
+    verdict = (
+        f"This does not look like a {'digit' if lane.dataset == pad.DIGITS else lane.dataset} to "
+        f"the model: of real test images fewer than {ODD:.0f} % are as improbable."
+        if odd
+        else "To the model it looks like what it was trained on."
     )
-
-
-def _legend(latent_map: LatentMap) -> str:
-    classes = "".join(
-        f'<li style="--hue: {colour}">{html.escape(name)}</li>'
-        for name, colour in zip(latent_map.class_names, itertools.cycle(COLOURS), strict=False)
-    )
-    return fill("legend.html", count=f"{len(latent_map.z):,}", classes=classes)
-
-
-def _grey(picture: NDArray[np.float32]) -> Image.Image:
-    """A picture (height, width) in [0, 1] as a grey image."""
-    return Image.fromarray(vae_onnx.to_uint8(picture))
-
-
-def _number(value: float) -> str:
-    return _minus(f"{value:.2f}")
-
-
-def _minus(number: str) -> str:
-    return number.replace("-", "\N{MINUS SIGN}")
+    return score | {
+        "rank": f"above {percent:.0f} % of real test images",
+        "bars": [round(100 * int(count) / int(counts.max())) for count in counts],
+        "at": round(100 * float(at), 1),
+        "odd": odd,
+        "verdict": verdict,
+    }

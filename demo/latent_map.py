@@ -69,6 +69,18 @@ class Window:
         right, up = z[..., 0] - self.left, z[..., 1] - self.bottom
         return 100 * np.stack([right, self.side - up], axis=-1) / self.side
 
+    def at(self, place: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The z (..., 2) that stands at a place on the map; `place` the other way round."""
+        right, up = place[..., 0] / 100, 1 - place[..., 1] / 100
+        z = np.stack([self.left + right * self.side, self.bottom + up * self.side], axis=-1)
+        return z.astype(np.float32)
+
+    def cells(self, side: int) -> NDArray[np.float32]:
+        """The middles of side x side equal squares, (side * side, 2), row by row from the top."""
+        middles = 100 * (np.arange(side) + 0.5) / side
+        down, right = np.meshgrid(middles, middles, indexing="ij")
+        return self.at(np.stack([right.ravel(), down.ravel()], axis=-1))
+
     def ticks(self) -> list[float]:
         """Round numbers for both axes, three to six in sight on each."""
         step = _round_step(self.side / 6)
@@ -103,7 +115,7 @@ class LatentMap:
             raise ValueError(f"a map needs latent_dim 2, {model.folder} has {model.latent_dim}")
         if "class_names" not in model.metadata:
             raise ValueError(f"{model.folder}: the graphs lack the metadata `class_names`")
-        z, labels = _read_latents(model.folder / "latents.npz")
+        z, labels = read_latents(model.folder / "latents.npz")
         return cls(z, labels, tuple(json.loads(model.metadata["class_names"])))
 
     @cached_property
@@ -156,7 +168,12 @@ def _apart(spots: NDArray[np.float64], least: float = 6.5) -> NDArray[np.float64
     return spots.clip(least / 2, 100 - least / 2)
 
 
-def _read_latents(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def read_latents(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Codes (N, latent_dim) and classes (N,) of the test set, as a model's folder has them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `make train` writes it")
     with np.load(path, allow_pickle=False) as latents:

@@ -1,100 +1,101 @@
-"""The drawing pad: a canvas in the browser, and the checked way from what it sends to ink."""
+"""The pad: a canvas in the browser, and the checked way from what it sends to x.
+
+It is drawn on, or takes a picture file, a photo of the camera, or one of the test images below it.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
-import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
+from demo import pictures
+from demo.map_view import part
 from demo.page import static
+from demo.pictures import PictureError
 
-PREFIX = "data:image/png;base64,"
-MAX_CHARS = 1_000_000
-"""The longest value worth decoding; the pad sends some 5,000 characters."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-MAX_SIDE = 1024
-"""The largest width and height, in pixels; the pad sends 280 x 280."""
+    from demo.library import Group
 
-MODES = ("L", "RGB", "RGBA")
-"""Pillow's names for 8-bit grey and colour; a canvas sends RGBA."""
+DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
 
 
-class DrawingError(ValueError):
-    """What came is no drawing: the message says why."""
+class Seen(NamedTuple):
+    """What the models are shown."""
+
+    x: NDArray[np.float32]  # (1, 1, height, width)
+    note: str  # what had to be done to the picture, or ""
 
 
-def component() -> gr.HTML:
-    """The pad as a component: its value is a PNG data URL, or "" while nothing is drawn."""
+def component(elem_id: str, hint: str, value: object = None) -> gr.HTML:
+    """The pad: its value is {"kind": ..., ...} as `read` takes it, or None while it is empty."""
     return gr.HTML(
-        value="",
-        html_template=static("pad.html"),
+        value=value,
+        html_template=static("pad.html").replace("$hint", hint),
         js_on_load=static("pad.js"),
         apply_default_css=False,
-        elem_id="pad",
+        elem_id=elem_id,
     )
 
 
-def read_ink(value: object) -> NDArray[np.uint8] | None:
-    """Decode the value of the pad.
+def examples(group: Group) -> gr.HTML:
+    """A row of test images to take instead, below a pad in the same column `.hand`."""
+    return part("examples.html", example_list(group), "examples.js")
 
-    It comes over the network, from anyone: everything about it is checked, and its size before
-    anything is decoded.
+
+def example_list(group: Group) -> list[dict[str, Any]]:
+    """One test image of each class, where the demo has any."""
+    tests = group.vae.tests
+    if tests is None:
+        return []
+    return [
+        {
+            "number": number,
+            "src": f"tests/{group.vae.name}/{number}.png",
+            "name": group.vae.class_names[tests.labels[number]],
+        }
+        for number in tests.firsts
+    ]
+
+
+def read(value: object, group: Group) -> Seen | None:
+    """Turn the value of the pad into what the models of a group are shown.
+
+    It comes over the network, from anyone: everything about it is checked.
 
     Args:
-        value: A PNG as a data URL, white ink on black; "" or None for an empty pad.
+        value: {"kind": "drawing", "data": PNG data URL, white ink on black}, {"kind": "picture",
+            "data": data URL of a picture file}, {"kind": "test", "number": of a test image}, or
+            None for an empty pad.
+        group: Models that take images of one size.
 
     Returns:
-        Ink (height, width), 255 = full ink, or None where nothing is drawn.
+        x and a note, or None where nothing is drawn.
 
     Raises:
-        DrawingError: The value is anything else, or too large.
+        PictureError: The value is anything else, or too large.
     """
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not value.startswith(PREFIX):
-        raise DrawingError("expected a PNG picture as a data URL")
-    if len(value) > MAX_CHARS:
-        raise DrawingError(f"expected at most {MAX_CHARS:,} characters, got {len(value):,}")
-    try:
-        png = base64.b64decode(value.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise DrawingError("the picture is not valid base64") from error
-    ink = _read_png(png)
-    return ink if ink.any() else None
-
-
-def _read_png(png: bytes) -> NDArray[np.uint8]:
-    width, height = _png_size(png)
-    if max(width, height) > MAX_SIDE:
-        raise DrawingError(
-            f"expected at most {MAX_SIDE} x {MAX_SIDE} pixels, got {width} x {height}"
-        )
-    try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
-            picture.load()
-    except Exception as error:  # Pillow answers a broken file with errors of a dozen kinds
-        raise DrawingError("the picture is not a readable PNG") from error
-    if picture.mode not in MODES:
-        raise DrawingError("expected an 8-bit grey or colour picture")
-    return _on_black(picture)
-
-
-def _png_size(png: bytes) -> tuple[int, int]:
-    """Width and height as the first bytes of a PNG tell them, without decoding it."""
-    if len(png) < 24 or not png.startswith(b"\x89PNG\r\n\x1a\n") or png[12:16] != b"IHDR":
-        raise DrawingError("the picture is not a PNG")
-    width, height = struct.unpack(">II", png[16:24])
-    return width, height
-
-
-def _on_black(picture: Image.Image) -> NDArray[np.uint8]:
-    """The picture's brightness (height, width); where it is transparent lies black paper."""
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
-    return np.asarray(picture.convert("L"))
+    if not isinstance(value, dict):
+        raise PictureError("expected a drawing, a picture or the number of a test image")
+    image_shape = group.vae.model.image_shape
+    match value:
+        case {"kind": "drawing", "data": data}:
+            ink = pictures.read(pictures.from_data_url(data), paper="black").grey
+            x = pictures.drawing_to_x(ink, image_shape)
+            return None if x is None else Seen(x, "")
+        case {"kind": "picture", "data": data}:
+            picture = pictures.read(pictures.from_data_url(data))
+            digits = group.dataset == DIGITS
+            x = pictures.picture_to_x(picture, image_shape, digits=digits)
+            return Seen(x, " ".join(picture.notes))
+        case {"kind": "test", "number": int(number)}:
+            tests = group.vae.tests
+            if tests is None or not 0 <= number < len(tests.images):
+                raise PictureError(f"there is no test image {number}")
+            return Seen(tests.x[number : number + 1], "A test image, as the models know it.")
+    raise PictureError("expected a drawing, a picture or the number of a test image")

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 import gradio as gr
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 STATIC = Path(__file__).parent / "static"
 
@@ -21,16 +15,9 @@ def static(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def fill(name: str, **values: object) -> str:
+def fill(name: str, /, **values: object) -> str:
     """The text of a file in `static/` with its `$names` filled in; values are HTML already."""
     return Template(static(name)).substitute(values)
-
-
-def png_url(picture: Image.Image) -> str:
-    """The picture as a data URL: the page shows it without a file on disk."""
-    png = io.BytesIO()
-    picture.save(png, "PNG")
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
 
 
 def theme() -> gr.themes.Base:
@@ -52,6 +39,12 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued_dark="#9aa5b5",
         background_fill_primary="#ffffff",
         background_fill_primary_dark="#151a22",
+        background_fill_secondary="#f3f4f7",
+        background_fill_secondary_dark="#0d1015",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#151a22",
+        input_background_fill="#f3f4f7",
+        input_background_fill_dark="#0d1015",
         border_color_primary="#dde1e8",
         border_color_primary_dark="#29303b",
     )

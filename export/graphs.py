@@ -1,4 +1,4 @@
-"""A trained run -> a model folder: `encoder.onnx`, `decoder.onnx`, `card.json`, `latents.npz`.
+"""A trained run -> a model folder: the two graphs, `card.json`, `history.jsonl`, `latents.npz`.
 
 The folder is all that crosses to the runtime, and all that a stranger needs to use the model.
 """
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import vae_onnx
-from export import checkpoint, data, evaluate
+from export import checkpoint, data, evaluate, runs
 from export.config import DATASETS, Config
 from export.errors import UserError
 from export.model import AE, VAE, codes, parameters
@@ -86,7 +86,8 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
         "decoder.onnx": decoder.SerializeToString(deterministic=True),
     }
     card = make_card(run, config, model, metrics, graphs)
-    write_folder(out, graphs, card, z, test.labels)
+    history = (run / runs.HISTORY).read_bytes()
+    write_folder(out, graphs, card, history, z, test.labels)
     print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
 
 
@@ -250,10 +251,16 @@ def make_card(
 
 
 def write_folder(
-    out: Path, graphs: dict[str, bytes], card: dict[str, Any], z: Tensor, labels: Tensor
+    out: Path,
+    graphs: dict[str, bytes],
+    card: dict[str, Any],
+    history: bytes,
+    z: Tensor,
+    labels: Tensor,
 ) -> None:
     """Write the files of a model folder: all are complete before the first takes its place.
 
+    `history.jsonl` is the run's own, for curves of the training: one epoch a line.
     `latents.npz` holds the encoded test set, for a map of the latent space: z float16
     (N, latent_dim), which is as fine as a map needs, and labels (N,), uint8 where
     there are no more than 256 classes.
@@ -264,6 +271,7 @@ def write_folder(
         for file_name, content in graphs.items():
             (partial / file_name).write_bytes(content)
         (partial / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        (partial / runs.HISTORY).write_bytes(history)
         np.savez_compressed(
             partial / "latents.npz",
             z=z.numpy().astype(np.float16),

@@ -6,16 +6,27 @@
 const INK_WIDTH = 0.08; // about what MNIST's digits have, for a digit that fills the pad
 const SENT_SIDE = 280; // pixels; what the model sees is ten times smaller
 const SEND_EVERY = 60; // milliseconds, while a stroke is drawn
+const MAX_BYTES = 10_000_000; // of a file; the server takes no more
 
 const canvas = element.querySelector("canvas");
 const pad = element.querySelector(".pad");
-const buttons = element.querySelectorAll("[data-do]");
+const video = element.querySelector("video");
+const file = element.querySelector("input[type=file]");
+const note = element.querySelector(".pad-note");
+const [undoButton, clearButton, uploadButton, cameraButton] =
+  element.querySelectorAll("[data-do]");
 const sheet = document.createElement("canvas"); // the picture that is sent, never shown
 sheet.width = sheet.height = SENT_SIDE;
 
-const strokes = []; // each a list of points {x, y} in 0..1
+// What was done, in order: strokes, each a list of points {x, y} in 0..1, and whole pictures
+// {value, image}. What lies before the last picture is covered by it; a stroke begins anew after it.
+const acts = [];
 let drawing = null; // pointerId of the stroke in progress: a second finger does not draw
 let timer = null;
+
+const isStroke = (act) => Array.isArray(act);
+const shownPicture = () => (acts.length > 0 && !isStroke(acts.at(-1)) ? acts.at(-1) : null);
+const shownStrokes = () => acts.slice(acts.findLastIndex((act) => !isStroke(act)) + 1);
 
 function paint(target) {
   const side = target.width;
@@ -25,7 +36,9 @@ function paint(target) {
   context.fillStyle = context.strokeStyle = "#fff";
   context.lineWidth = INK_WIDTH * side;
   context.lineCap = context.lineJoin = "round";
-  for (const points of strokes) paintStroke(context, points, side);
+  for (const points of shownStrokes()) paintStroke(context, points, side);
+  const image = shownPicture()?.image;
+  if (image?.complete && image.naturalWidth > 0) paintPicture(context, image, side);
 }
 
 // A curve through the middles of neighbouring points: smooth, however few points a device reports.
@@ -48,11 +61,18 @@ function paintStroke(context, points, side) {
   context.stroke();
 }
 
+function paintPicture(context, image, side) {
+  const scale = side / Math.max(image.naturalWidth, image.naturalHeight);
+  const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+  context.imageSmoothingEnabled = scale < 1; // a test image of 28 pixels shows its pixels
+  context.drawImage(image, (side - width) / 2, (side - height) / 2, width, height);
+}
+
 function show() {
   paint(canvas);
-  const empty = strokes.length === 0;
+  const empty = acts.length === 0;
   pad.classList.toggle("empty", empty);
-  for (const button of buttons) button.disabled = empty;
+  undoButton.disabled = clearButton.disabled = empty;
 }
 
 function fitToScreen() {
@@ -62,11 +82,17 @@ function fitToScreen() {
   show();
 }
 
+function value() {
+  if (acts.length === 0) return null;
+  if (shownPicture()) return shownPicture().value;
+  paint(sheet);
+  return { kind: "drawing", data: sheet.toDataURL("image/png") };
+}
+
 function send() {
   clearTimeout(timer);
   timer = null;
-  if (strokes.length > 0) paint(sheet);
-  props.value = strokes.length > 0 ? sheet.toDataURL("image/png") : "";
+  props.value = value();
   trigger("input");
 }
 
@@ -83,7 +109,8 @@ function startStroke(event) {
   if (drawing !== null || event.button !== 0) return;
   drawing = event.pointerId;
   canvas.setPointerCapture(drawing); // the stroke goes on outside the pad
-  strokes.push([pointOf(event)]);
+  note.textContent = "";
+  acts.push([pointOf(event)]);
   show();
   sendSoon();
 }
@@ -91,7 +118,7 @@ function startStroke(event) {
 function goOn(event) {
   if (event.pointerId !== drawing) return;
   const events = event.getCoalescedEvents?.() ?? [];
-  strokes.at(-1).push(...(events.length > 0 ? events : [event]).map(pointOf));
+  acts.at(-1).push(...(events.length > 0 ? events : [event]).map(pointOf));
   show();
   sendSoon();
 }
@@ -103,13 +130,14 @@ function endStroke(event) {
 }
 
 function change(action) {
-  if (action === "undo") strokes.pop();
-  if (action === "clear") strokes.length = 0;
+  if (action === "undo") acts.pop();
+  if (action === "clear") acts.length = 0;
   drawing = null;
+  note.textContent = "";
   show();
   send();
   // The button that was pressed is disabled now: the keyboard's focus must not be lost with it.
-  if (strokes.length === 0) canvas.focus({ preventScroll: true });
+  if (acts.length === 0) canvas.focus({ preventScroll: true });
 }
 
 function onKey(event) {
@@ -120,13 +148,96 @@ function onKey(event) {
   change(undo ? "undo" : "clear");
 }
 
+// Whole pictures
+
+function place(value, source) {
+  const image = new Image();
+  image.onload = show; // what the browser cannot show, the server may still read, or explain
+  image.src = source;
+  acts.push({ value, image });
+  note.textContent = "";
+  show();
+  send();
+}
+
+function takeFile(chosen) {
+  if (!chosen) return;
+  if (chosen.size > MAX_BYTES) {
+    note.textContent = `The file is larger than ${MAX_BYTES / 1e6} MB.`;
+    return;
+  }
+  const reader = new FileReader();
+  reader.onload = () => place({ kind: "picture", data: reader.result }, reader.result);
+  reader.onerror = () => (note.textContent = "The file cannot be read.");
+  reader.readAsDataURL(chosen);
+}
+
+async function useCamera() {
+  if (!video.hidden) return takePhoto();
+  try {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+  } catch {
+    note.textContent = "There is no camera, or the browser may not use it.";
+    return;
+  }
+  video.hidden = false;
+  await video.play();
+  cameraButton.textContent = "Take it";
+}
+
+function takePhoto() {
+  const side = Math.min(video.videoWidth, video.videoHeight);
+  const photo = document.createElement("canvas");
+  photo.width = photo.height = Math.min(side, 640);
+  const [x, y] = [(video.videoWidth - side) / 2, (video.videoHeight - side) / 2];
+  photo.getContext("2d").drawImage(video, x, y, side, side, 0, 0, photo.width, photo.width);
+  for (const track of video.srcObject.getTracks()) track.stop();
+  video.srcObject = null;
+  video.hidden = true;
+  cameraButton.textContent = "Camera";
+  const data = photo.toDataURL("image/jpeg", 0.92);
+  place({ kind: "picture", data }, data);
+}
+
 canvas.addEventListener("pointerdown", startStroke);
 canvas.addEventListener("pointermove", goOn);
 canvas.addEventListener("pointerup", endStroke);
 canvas.addEventListener("pointercancel", endStroke);
 canvas.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press draws
 canvas.addEventListener("keydown", onKey);
-for (const button of buttons) button.addEventListener("click", () => change(button.dataset.do));
+undoButton.addEventListener("click", () => change("undo"));
+clearButton.addEventListener("click", () => change("clear"));
+uploadButton.addEventListener("click", () => file.click());
+cameraButton.addEventListener("click", useCamera);
+file.addEventListener("change", () => {
+  takeFile(file.files[0]);
+  file.value = ""; // the same file can be chosen again
+});
+pad.addEventListener("dragover", (event) => event.preventDefault());
+pad.addEventListener("drop", (event) => {
+  event.preventDefault();
+  takeFile(event.dataTransfer.files[0]);
+});
+pad.addEventListener("example", ({ detail }) =>
+  place({ kind: "test", ...detail }, detail.src),
+);
+// The server may put a test image here, or empty the pad when other models are chosen.
+function takeOver() {
+  const given = props.value;
+  if (given === (shownPicture()?.value ?? null) || given?.kind === "drawing") return;
+  if (given && JSON.stringify(given) === JSON.stringify(shownPicture()?.value)) return;
+  if (!given && timer !== null) return; // a stroke is on its way
+  acts.length = 0;
+  if (given?.src) {
+    const image = new Image();
+    image.onload = show;
+    image.src = given.src;
+    acts.push({ value: given, image });
+  }
+  show();
+}
+watch("value", takeOver);
 new ResizeObserver(fitToScreen).observe(canvas);
 window.addEventListener("resize", fitToScreen); // zooming changes the density, not the size
 fitToScreen();
+takeOver();

@@ -1,5 +1,6 @@
 """One running demo and one real Chromium for all tests of this folder."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +31,18 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def url(log: Path) -> Iterator[str]:
-    with log.open("w") as file, serve(file) as address:
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the demo wrote elsewhere than it may, and to whom it spoke; see guarded.py."""
+    return tmp_path_factory.mktemp("demo") / "notes.txt"
+
+
+@pytest.fixture(scope="session")
+def url(log: Path, notes: Path) -> Iterator[str]:
+    guarded = str(Path(__file__).with_name("guarded.py"))
+    with log.open("w") as file, serve(file, sys.executable, guarded, str(notes)) as address:
         yield address
+    assert notes.read_text() == ""
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture(scope="session")

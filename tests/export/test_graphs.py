@@ -80,7 +80,7 @@ def assert_agree(got, expected):
 
 def test_the_folder_is_complete(exported):
     names = {path.name for path in exported.iterdir()}
-    assert names == {"encoder.onnx", "decoder.onnx", "card.json", "latents.npz"}
+    assert names == {"encoder.onnx", "decoder.onnx", "card.json", "history.jsonl", "latents.npz"}
     assert vae_onnx.load(exported).latent_dim == 3
 
 

@@ -1,0 +1,88 @@
+"""The tab that hands over: the code that makes the picture on the screen, and the files."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import vae_onnx
+from demo.map_view import part
+from demo.page import fill
+from demo.pictures import png_url, sheet
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from numpy.typing import NDArray
+
+    from demo.library import Group, Lane, Library
+
+MOST = 64  # pictures that the code spells out the numbers of
+DIGITS = 4  # decimals of z in the code: a picture does not show more
+
+
+class UseTab:
+    """Shows how to make the picture that some other tab showed last.
+
+    Attributes:
+        panel: The component that the other tabs' handlers give `show(...)` to.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.panel: gr.HTML = part(
+            "use.html", self._start(library.first), "use.js", render=False
+        )
+        self.parts = [self.panel]
+
+    def build(self, choice: gr.Radio) -> None:
+        """Lay the tab out in the `gr.Blocks` that is open."""
+        self.panel.render()
+
+    def values(self, title: str) -> list[Any]:
+        """Values of `self.parts` for a group of models."""
+        return [self._start(self.library.groups[title])]
+
+    def show(
+        self, lane: Lane, z: NDArray[np.float32], what: str, picture: NDArray[np.float32] | None = None
+    ) -> dict[str, Any]:
+        """The value of `panel` for pictures on the screen.
+
+        Args:
+            lane: The model that made them.
+            z: (N, latent_dim) what they were decoded from.
+            what: What they are, in a few words.
+            picture: One picture (height, width), if it is decoded already.
+        """
+        z = z[:MOST].round(DIGITS)
+        pictures = lane.decode(z) if picture is None else picture[np.newaxis]
+        rows = ",\n    ".join(str([float(f"{value:.{DIGITS}f}") for value in row]) for row in z)
+        facts = {
+            "model": lane.name.rpartition("/")[2],
+            "folder": lane.name if lane.folder.name in vae_onnx.models() else str(lane.folder),
+            "z": rows,
+            "count": len(z),
+            "latent_dim": lane.latent_dim,
+            "height": pictures.shape[1],
+            "width": pictures.shape[2],
+        }
+        return {
+            "what": what,
+            "model": lane.name,
+            "picture": png_url(sheet(pictures)),
+            "z": json.dumps([[float(f"{value:.{DIGITS}f}") for value in row] for row in z]),
+            "codes": [
+                {"name": name, "code": fill(f"use.{suffix}.txt", **facts)}
+                for name, suffix in (
+                    ("Python, vae_onnx", "vae_onnx"),
+                    ("Python, onnxruntime alone", "onnxruntime"),
+                    ("JavaScript, onnxruntime-web", "javascript"),
+                )
+            ],
+        }
+
+    def _start(self, group: Group) -> dict[str, Any]:
+        lane = group.vae
+        return self.show(lane, np.zeros((1, 2), np.float32), "The middle of the map")
