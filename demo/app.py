@@ -50,7 +50,7 @@ def build(library: Library) -> gr.Blocks:
     use = UseTab(library)
     draw, explore = DrawTab(library, use), ExploreTab(library, use)
     generate, training = GenerateTab(library, use), TrainingTab(library)
-    tabs = {
+    tabs: dict[str, Any] = {
         "Draw": draw,
         "Explore": explore,
         "Generate": generate,

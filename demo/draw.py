@@ -13,6 +13,8 @@ from demo.map_view import number, part
 from demo.pictures import PictureError, grey_image, png_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from demo.library import Group, Lane, Library
     from demo.use import UseTab
 
@@ -93,16 +95,14 @@ class DrawTab:
 
     def _all(self, x: Any, group: Group) -> list[Any]:
         lanes = [lane.model.encode(x)[0] for lane in group.lanes]
-        recons = [
-            lane.decode(z[np.newaxis])[0] for lane, z in zip(group.lanes, lanes, strict=True)
-        ]
+        recons = [lane.decode(z[np.newaxis])[0] for lane, z in zip(group.lanes, lanes, strict=True)]
         sources = [png_url(grey_image(picture)) for picture in (x[0, 0], *recons)]
         vae = _place(group.vae, x)
         ae = _place(group.ae, x)
         best = lanes[-1] if group.wide else lanes[0]
-        shown = self.use.show(
-            group.best, best[np.newaxis], "The drawing, reconstructed", recons[-1 if group.wide else 0]
-        )
+        recon = recons[-1] if group.wide else recons[0]
+        what = "The drawing, reconstructed"
+        shown = self.use.show(group.best, best[np.newaxis], what, recon)
         return [_strip(group, sources), *vae, *ae, _belief(group, x, best), shown]
 
 
@@ -117,7 +117,7 @@ def _build_lane(lane: Lane) -> list[gr.HTML]:
         return [head, ground, marker, part("reading.html")]
 
 
-def _strip(group: Group, sources: list[str] | None = None) -> list[dict[str, str | None]]:
+def _strip(group: Group, sources: Sequence[str | None] = ()) -> list[dict[str, str | None]]:
     """What `strip.html` shows: what the models see, and what each makes of it."""
     told = [("Models see", "What the models see: your drawing, centred")]
     for lane in group.lanes:

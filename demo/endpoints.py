@@ -52,7 +52,7 @@ class Endpoints:
         """Encode an image: where it lies in the latent space of a model.
 
         Args:
-            image: A picture file; a digit for the models of MNIST, which is centred as they know it.
+            image: A picture file; for the models of MNIST a digit, which is centred for them.
             model: Name of a model, as /models lists them.
 
         Returns:
@@ -119,7 +119,7 @@ class Endpoints:
         return pictures.sheet(lane.decode(draws(lane, count, seed, temperature)))
 
     def interpolate(
-        self, image_a: str, image_b: str, model: str, steps: int = 10, format: str = "png"
+        self, image_a: str, image_b: str, model: str, steps: int = 10, form: str = "png"
     ) -> str:
         """Walk in a straight line through the latent space from one image to another.
 
@@ -128,20 +128,20 @@ class Endpoints:
             image_b: A picture file.
             model: Name of a model.
             steps: How many pictures, 2 to 64, the two ends included.
-            format: "png" for a strip, "gif" or "webp" for an animation.
+            form: "png" for a strip, "gif" or "webp" for an animation.
 
         Returns:
             The strip or the animation.
         """
         _within("steps", steps, 2, MAX_STEPS)
-        if format not in ("png", "gif", "webp"):
-            raise PictureError(f"format must be png, gif or webp, got {format!r}")
+        if form not in ("png", "gif", "webp"):
+            raise PictureError(f"form must be png, gif or webp, got {form!r}")
         lane, a, _ = self._read(image_a, model)
         _, b, _ = self._read(image_b, model)
         frames = lane.model.interpolate(a, b, int(steps))
-        if format == "png":
+        if form == "png":
             return _saved(pictures.png_bytes(pictures.sheet(frames, len(frames))), "png")
-        return _saved(pictures.animation([*map(pictures.grey_image, frames)], format), format)
+        return _saved(pictures.animation([*map(pictures.grey_image, frames)], form), form)
 
     def grid(self, model: str, side: int = 15) -> Image.Image:
         """Decode a square grid of a latent space of two dimensions.
@@ -174,7 +174,7 @@ class Endpoints:
             count = gr.Number(16, label="count", precision=0)
             temperature = gr.Number(1.0, label="temperature")
             steps = gr.Number(10, label="steps", precision=0)
-            form = gr.Dropdown(["png", "gif", "webp"], value="png", label="format")
+            form = gr.Dropdown(["png", "gif", "webp"], value="png", label="form")
             side = gr.Number(15, label="side", precision=0)
             strip = gr.Image(label="strip or animation")
             inputs: dict[Callable[..., Any], tuple[list[Any], Any]] = {
@@ -214,7 +214,7 @@ class Endpoints:
 
 
 def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:
-    """z (count, latent_dim) from N(0, temperature^2 I).
+    """Draw z (count, latent_dim) from N(0, temperature^2 I).
 
     Raises:
         PictureError: A number is out of its range.
@@ -228,6 +228,7 @@ def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:
 
 def told(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function, its refusals as messages of Gradio instead of tracebacks."""
+
     @functools.wraps(fn)
     def inner(*arguments: Any) -> Any:
         try:
@@ -251,4 +252,4 @@ def _seed(seed: float) -> int:
 def _saved(data: bytes, suffix: str) -> str:
     """Write a file into Gradio's temporary folder; its path."""
     name = f"interpolation.{suffix}"
-    return processing_utils.save_bytes_to_cache(data, name, utils.get_upload_folder())
+    return str(processing_utils.save_bytes_to_cache(data, name, utils.get_upload_folder()))

@@ -24,8 +24,8 @@ MAX_STEPS = 24
 AMOUNTS = np.linspace(0, 1, 7, dtype=np.float32)
 
 WHY = {
-    "wide": "Training made the codes fill the prior: sharp strokes, though between the classes there "
-    "is more room in so many dimensions, and not each draw is a whole picture of one.",
+    "wide": "Training made the codes fill the prior: sharp strokes, though there is more room "
+    "between the classes in so many dimensions, and not each draw is a whole picture of one.",
     "vae": "The prior is the map that you know: each draw is near some class, as blurred as two "
     "numbers leave it.",
     "ae": "The same z. Nothing made the AE's codes fill the prior: it covers a corner of its map, "
@@ -82,11 +82,12 @@ class GenerateTab:
             seen = [pad.read(value, group) for value in (a, b)]
         except PictureError as error:
             return [f"This cannot be shown to the models: {error}.", None, gr.skip()]
-        if seen[0] is None or seen[1] is None:
+        first, second = seen
+        if first is None or second is None:
             return ["Put something into both frames.", None, gr.skip()]
         walks, shown = [], None
         for lane in _best_first(group):
-            z = _line(*(lane.model.encode(one.x)[0] for one in seen if one is not None), steps)
+            z = _line(lane.model.encode(first.x)[0], lane.model.encode(second.x)[0], steps)
             frames = lane.decode(z)
             walks.append(_walk(lane, frames, group))
             if lane is group.best:
@@ -149,9 +150,7 @@ class GenerateTab:
         # The values are made when the tab is first opened: the page opens without them.
         with gr.Column(elem_id="generate", min_width=0):
             self._build_samples(choice)
-            a, b = self._build_walk(choice)
-            self._build_sums(choice, a)
-        del b
+            self._build_sums(choice, self._build_walk(choice))
 
     def _build_samples(self, choice: gr.Radio) -> None:
         gr.HTML(_head("From the prior", "z is drawn from a Gaussian, and decoded."))
@@ -169,7 +168,8 @@ class GenerateTab:
             **LIVE,
         )
 
-    def _build_walk(self, choice: gr.Radio) -> tuple[gr.HTML, gr.HTML]:
+    def _build_walk(self, choice: gr.Radio) -> gr.HTML:
+        """Lay the section out; the first of its pads is returned."""
         gr.HTML(_head("Between two pictures", "Draw, upload or choose two; the way between them."))
         with gr.Row(elem_classes="lanes ends"):
             hands, rows = [], []
@@ -188,7 +188,7 @@ class GenerateTab:
             outputs=[message, walks, self.use.panel],
             **LIVE,
         )
-        return hands[0], hands[1]
+        return hands[0]
 
     def _build_sums(self, choice: gr.Radio, a: gr.HTML) -> None:
         gr.HTML(_head("Averages and arithmetic", "The mean code of each class, decoded; and sums."))

@@ -44,20 +44,19 @@ class Directions(NamedTuple):
         """Analyse codes z (N, latent_dim)."""
         mean = z.mean(axis=0)
         _, spread, axes = np.linalg.svd(z - mean, full_matrices=False)
-        return cls(mean, axes, spread / np.float32(np.sqrt(len(z))))
+        return cls(mean, axes, (spread / np.sqrt(len(z))).astype(np.float32))
 
     def at(self, steps: NDArray[np.floating]) -> NDArray[np.float32]:
         """The z (..., latent_dim) that lies so many sigmas (..., k) along the first k of them."""
         k = steps.shape[-1]
-        z: NDArray[np.float32] = self.mean + (steps * self.sigmas[:k]).astype(np.float32) @ (
-            self.axes[:k]
-        )
+        moved = (steps * self.sigmas[:k]).astype(np.float32)
+        z: NDArray[np.float32] = self.mean + moved @ self.axes[:k]
         return z
 
     def steps(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sigmas (..., latent_dim) along all of them that lead to z; `at` the other way round."""
-        steps: NDArray[np.float32] = (z - self.mean) @ self.axes.T / self.sigmas
-        return steps
+        steps = (z - self.mean) @ self.axes.T / self.sigmas
+        return steps.astype(np.float32)
 
 
 class Lane:

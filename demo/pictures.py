@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+LOSSLESS = ("PNG", "GIF", "BMP")
 MAX_BYTES = 10_000_000
 """The largest file worth reading."""
 
@@ -45,6 +46,7 @@ class Picture:
 
     grey: NDArray[np.uint8]  # (height, width)
     notes: tuple[str, ...] = ()
+    lossless: bool = False  # its paper is of one level, if it was drawn so
 
 
 def from_data_url(url: object) -> bytes:
@@ -82,7 +84,7 @@ def read(data: bytes, paper: str | None = None) -> Picture:
             warnings.simplefilter("ignore")  # of odd but readable files
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                 _check_size(*opened.size)
-                notes = _notes(opened)
+                notes, lossless = _notes(opened), opened.format in LOSSLESS
                 opened.load()
                 picture = ImageOps.exif_transpose(opened)
     except PictureError:
@@ -94,7 +96,7 @@ def read(data: bytes, paper: str | None = None) -> Picture:
     if max(picture.size) > WORKED_SIDE:
         picture = _eight_bits(picture)
         picture.thumbnail((WORKED_SIDE, WORKED_SIDE), Image.Resampling.BOX)
-    return Picture(_grey(picture, paper), notes)
+    return Picture(_grey(picture, paper), notes, lossless)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -174,7 +176,7 @@ def picture_to_x(
     light = _light_on_dark(grey)
     if not digits:
         return _fit(light, image_shape)
-    x = drawing_to_x(_ink(light), image_shape)
+    x = drawing_to_x(_ink(light, picture.lossless), image_shape)
     assert x is not None, "a picture that is not flat has ink"
     return x
 
@@ -183,17 +185,17 @@ def _light_on_dark(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture with its rim, which is paper, dark."""
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     bright = np.median(rim) > (int(grey.max()) + int(grey.min())) / 2
-    return 255 - grey if bright else grey
+    return np.invert(grey) if bright else grey
 
 
-def _ink(light: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _ink(light: NDArray[np.uint8], lossless: bool) -> NDArray[np.uint8]:
     """The picture with its paper set to 0 and its ink stretched to 255.
 
     The level between them is Otsu's (1979): it parts the pixels into the two classes that differ
     most. A drawing that a computer made has clean paper, and is left as it is.
     """
     rim = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    if not rim.any() and np.median(light) == 0:
+    if lossless and not rim.any() and np.median(light) == 0:
         return light
     counts = np.bincount(light.ravel(), minlength=256).astype(np.float64)
     levels = np.arange(256)
@@ -202,10 +204,10 @@ def _ink(light: NDArray[np.uint8]) -> NDArray[np.uint8]:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mass[-1] * below / total - mass) ** 2 / (below * (total - below))
     level = int(np.nanargmax(between))
-    # Half way from the level to the paper: the soft rim of a stroke belongs to it.
-    paper = float(mass[level] / below[level])
-    foot = (level + paper) / 2
-    ink = (light.astype(np.float64) - foot) / max(float(light.max()) - foot, 1) * 255
+    paper, drawn = mass[level] / below[level], (mass[-1] - mass[level]) / (total - below[level])
+    # Below the middle of the two: the soft rim of a stroke belongs to it, uneven paper does not.
+    foot = paper + 0.4 * (drawn - paper)
+    ink = (light.astype(np.float64) - foot) / (drawn - foot) * 255
     return ink.clip(0, 255).astype(np.uint8)
 
 
@@ -213,8 +215,7 @@ def _fit(light: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray
     """The whole picture within the frame of a model, keeping its proportions, on black."""
     _, height, width = image_shape
     picture = ImageOps.pad(Image.fromarray(light), (width, height), Image.Resampling.BOX, color=0)
-    x: NDArray[np.float32] = np.asarray(picture, np.float32)[np.newaxis, np.newaxis] / 255
-    return x
+    return np.asarray(picture, np.float32)[np.newaxis, np.newaxis] / np.float32(255)
 
 
 def grey_image(picture: NDArray[np.float32]) -> Image.Image:

@@ -38,8 +38,7 @@ class TestSet:
     @cached_property
     def x(self) -> NDArray[np.float32]:
         """The images as the models take them, (N, 1, 28, 28) in [0, 1]."""
-        x: NDArray[np.float32] = self.images[:, np.newaxis].astype(np.float32) / 255
-        return x
+        return self.images[:, np.newaxis].astype(np.float32) / np.float32(255)
 
     @cached_property
     def firsts(self) -> list[int]:

@@ -85,7 +85,7 @@ def _table(group: Group) -> str:
 
 
 def _losses(losses: dict[str, float]) -> str:
-    """ "261.10 (254.80 + 6.30)", as the report has it."""
+    """Show a loss and its parts as the report does: "261.10 (254.80 + 6.30)"."""
     total = losses.get("loss", losses.get("total", 0.0))
     if "kld" not in losses:
         return f"{total:.2f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -32,21 +31,23 @@ class UseTab:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.panel: gr.HTML = part(
-            "use.html", self._start(library.first), "use.js", render=False
-        )
+        self.panel: gr.HTML = part("use.html", self._start(library.first), "use.js", render=False)
         self.parts = [self.panel]
 
     def build(self, choice: gr.Radio) -> None:
         """Lay the tab out in the `gr.Blocks` that is open."""
-        self.panel.render()
+        self.panel.render()  # type: ignore[no-untyped-call]
 
     def values(self, title: str) -> list[Any]:
         """Values of `self.parts` for a group of models."""
         return [self._start(self.library.groups[title])]
 
     def show(
-        self, lane: Lane, z: NDArray[np.float32], what: str, picture: NDArray[np.float32] | None = None
+        self,
+        lane: Lane,
+        z: NDArray[np.float32],
+        what: str,
+        picture: NDArray[np.float32] | None = None,
     ) -> dict[str, Any]:
         """The value of `panel` for pictures on the screen.
 

@@ -22,7 +22,7 @@ def note(text: str) -> None:
 
 def watch(event: str, arguments: tuple) -> None:
     if event == "open":
-        path, mode, flags = arguments
+        path, _, flags = arguments
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         if not writes or not isinstance(path, str) or path.startswith("/dev/"):
             return
@@ -39,6 +39,6 @@ def watch(event: str, arguments: tuple) -> None:
 
 sys.addaudithook(watch)
 
-from demo.__main__ import main  # noqa: E402: after the hook
+from demo.__main__ import main  # noqa: E402  (after the hook)
 
 sys.exit(main())

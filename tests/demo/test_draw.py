@@ -1,22 +1,28 @@
 """The function behind the pad."""
 
-import dataclasses
-import shutil
-from pathlib import Path
+from typing import Any
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 import vae_onnx
-from demo.draw import DrawPage
-from demo.page import png_url
+from demo import draw
+from demo.draw import DrawTab
+from demo.library import Library
+from demo.map_view import marker
+from demo.pictures import png_url
+from demo.use import UseTab
+
+LIBRARY = Library()
+PARTS = (
+    "message", "strip", "vae_marker", "vae_reading", "ae_marker", "ae_reading", "belief", "use",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def page() -> DrawPage:
-    return DrawPage()
+def tab() -> DrawTab:
+    return DrawTab(LIBRARY, UseTab(LIBRARY))
 
 
 def one() -> Image.Image:
@@ -25,74 +31,75 @@ def one() -> Image.Image:
     return picture
 
 
-def test_answer_has_all_parts(page: DrawPage) -> None:
-    strip, vae_marker, vae_reading, ae_marker, ae_reading = page.look(png_url(one()))
-    assert strip
-    assert vae_reading
-    assert ae_reading
-    assert len(set(strip.values())) == 3
-    assert vae_marker != ae_marker
-    assert vae_reading["name"] == ae_reading["name"] == "1"
-    assert vae_reading["votes"] > vae_reading["of"] / 2
+def look(tab: DrawTab, picture: Image.Image, title: str = "MNIST") -> dict[str, Any]:
+    value = {"kind": "drawing", "data": png_url(picture)}
+    return dict(zip(PARTS, tab.look(value, title), strict=True))
 
 
-@pytest.mark.parametrize("value", [None, "", png_url(Image.new("RGBA", (280, 280), "black"))])
-def test_nothing_drawn_is_no_answer(page: DrawPage, value: str | None) -> None:
-    assert page.look(value) == (None,) * 5
+def test_answer_has_all_parts(tab: DrawTab) -> None:
+    answer = look(tab, one())
+    assert answer["message"] is None
+    sources = [figure["src"] for figure in answer["strip"]]
+    assert len(set(sources)) == 4  # seen, VAE, AE, and the VAE of 16 numbers
+    assert answer["vae_marker"] != answer["ae_marker"]
+    assert answer["vae_reading"]["name"] == answer["ae_reading"]["name"] == "1"
+    belief = answer["belief"]
+    assert [len(set(draws["pictures"])) for draws in belief["posterior"]] == [
+        draw.POSTERIOR_DRAWS,
+        draw.POSTERIOR_DRAWS,
+    ]
+    assert {image["name"] for image in belief["nearest"]} == {"1"}
+    assert answer["use"]["model"] == "mnist-vae-16d"
 
 
-def test_foreign_data_is_an_error_of_the_page(page: DrawPage) -> None:
-    with pytest.raises(gr.Error, match="This is not a drawing") as refused:
-        page.look("data:text/html,<script>")
-    assert not refused.value.print_exception
+def test_the_same_drawing_gets_the_same_answer(tab: DrawTab) -> None:
+    assert look(tab, one()) == look(tab, one())
 
 
-def test_drawing_beyond_the_map_is_marked_at_its_edge(page: DrawPage) -> None:
-    small = dataclasses.replace(
-        page.ae.map, z=page.ae.map.z / np.float32(100)
-    )  # a window of the prior's size
-    far = dataclasses.replace(page.ae, map=small)
-    zero = Image.new("L", (280, 280))
-    ImageDraw.Draw(zero).ellipse((60, 40, 220, 240), outline=255, width=24)
-    _, marker, reading = far.look(vae_onnx.drawing_to_x(np.asarray(zero)))
-    assert marker["off_map"]
-    assert reading["off_map"]
-    assert {marker["x"], marker["y"]} & {0, 100}
-    assert 0 <= marker["x"] <= 100
-    assert 0 <= marker["y"] <= 100
+def test_ellipses_are_one_and_two_sigma_of_the_posterior(tab: DrawTab) -> None:
+    answer = look(tab, one())
+    vae = LIBRARY.groups["MNIST"].vae
+    q = vae.model.posterior(vae_onnx.drawing_to_x(np.asarray(one().convert("L"))))
+    sigma = np.exp(0.5 * q.log_var[0])
+    outer, inner = answer["vae_marker"]["ellipses"]
+    for ellipse, k in ((outer, 2), (inner, 1)):
+        widths = 100 * 2 * k * sigma / vae.map.window.side
+        assert [ellipse["width"], ellipse["height"]] == pytest.approx(widths, abs=1e-3)
+    assert answer["ae_marker"]["ellipses"] == []
 
 
-def test_models_of_ones_own_take_the_place_of_the_bundled_ones(tmp_path: Path) -> None:
-    """A folder as `python -m export all` writes it; what a drawing cannot be shown to is left."""
-    for name in ("fashion-mnist-ae", "fashion-mnist-vae", "fashion-mnist-vae-16d"):
-        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
-    page = DrawPage(tmp_path)
-    assert page.vae.dataset == page.ae.dataset == "fashion-mnist"
-    strip, _, reading, *_ = page.look(png_url(one()))
-    assert strip
-    assert reading
-    assert reading["name"] in ("Trouser", "Dress", "Sandal", "T-shirt/top")
+def test_a_digit_is_ranked_among_real_ones_and_a_scribble_is_odd(tab: DrawTab) -> None:
+    assert not look(tab, one())["belief"]["odd"]
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 2, (28, 28), np.uint8) * 255)
+    belief = look(tab, noise.resize((280, 280), Image.Resampling.NEAREST))["belief"]
+    assert belief["odd"]
+    assert "does not look like a digit to the model" in belief["verdict"]
 
 
-@pytest.mark.parametrize(
-    ("names", "found"), [([], "neither"), (["mnist-vae"], "vae"), (["mnist-vae-16d"], "neither")]
-)
-def test_a_folder_without_such_models_is_told(tmp_path: Path, names: list[str], found: str) -> None:
-    for name in names:
-        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
-    with pytest.raises(FileNotFoundError, match=rf"found {found}; `python -m export all` writes"):
-        DrawPage(tmp_path)
+def test_rank_of_the_median_test_image_is_the_middle() -> None:
+    lane = LIBRARY.groups["MNIST"].best
+    assert lane.tests is not None
+    elbo = lane.elbo(lane.tests.x[:1000], 16)
+    middle = int(np.argsort(elbo)[500])
+    score = draw._score(lane, lane.tests.x[middle : middle + 1])
+    percent = int(score["rank"].split()[1])
+    assert 46 <= percent <= 54
 
 
-@pytest.mark.parametrize("missing", ["mnist-vae", "mnist-ae"])
-def test_missing_model_passes_the_runtimes_message(
-    monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    known = vae_onnx.load
+@pytest.mark.parametrize("value", [None, ""])
+def test_nothing_drawn_is_no_answer(tab: DrawTab, value: object) -> None:
+    answer = dict(zip(PARTS, tab.look(value, "MNIST"), strict=True))
+    assert answer["message"] is None
+    assert answer["vae_marker"] is answer["belief"] is None
+    assert {figure["src"] for figure in answer["strip"]} == {None}
 
-    def load(name: str) -> vae_onnx.Autoencoder:
-        return known("no-such-model" if name == missing else name)
 
-    monkeypatch.setattr(vae_onnx, "load", load)
-    with pytest.raises(FileNotFoundError, match="no-such-model"):
-        DrawPage()
+def test_foreign_data_is_a_message(tab: DrawTab) -> None:
+    message, *_ = tab.look("data:text/html,<script>", "MNIST")
+    assert message.startswith("This cannot be shown to the models: expected a drawing")
+
+
+def test_a_place_beyond_the_map_is_marked_at_its_edge() -> None:
+    told = marker(LIBRARY.groups["MNIST"].ae, np.array([1e4, 0]), None)
+    assert told["off_map"]
+    assert told["x"] == 100

@@ -1,11 +1,16 @@
 import dataclasses
+import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
+import vae_onnx
 from export import compare, figures, markdown, report, runs
 from export.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +148,17 @@ def test_a_table_is_aligned():
         "| a         |    1 |",
         "| long name | 1000 |",
     ]
+
+
+def test_the_demo_shows_what_was_published():
+    told = json.loads((ROOT / "demo" / "data" / "published.json").read_text())
+    assert told == {f"{dataset}-{kind}": rows for (dataset, kind), rows in report.PUBLISHED.items()}
+
+
+@pytest.mark.parametrize("name", vae_onnx.models())
+def test_the_history_of_a_bundled_model_is_that_of_the_report(name):
+    history = (vae_onnx.load(name).folder / "history.jsonl").read_text().splitlines()
+    pages = (ROOT / "docs" / "report.md").read_text().splitlines()
+    rows = {tuple(cell.strip() for cell in line.strip("|").split("|"))[2:4] for line in pages}
+    for epoch in map(json.loads, history):
+        assert (report.short(epoch["train"]), report.short(epoch["validation"])) in rows
