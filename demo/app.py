@@ -116,9 +116,12 @@ def launch(
     Raises:
         OSError: The port is taken, or a model or its map is missing.
         ValueError: The card of a model is damaged.
-        RuntimeError: The device cannot be had.
+        RuntimeError: The device cannot be had, or a package for `mcp` is missing.
     """
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise RuntimeError("--mcp needs the package `mcp`: pip install 'gradio[mcp]'")
     library = Library(models, device)
+    _ = library.first.vae.model  # a device that cannot be had is told now, not in the page
     with _temporary_folder():
         blocks = build(library).queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
         blocks.launch(

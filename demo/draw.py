@@ -100,9 +100,7 @@ class DrawTab:
         vae = _place(group.vae, x)
         ae = _place(group.ae, x)
         best = lanes[-1] if group.wide else lanes[0]
-        recon = recons[-1] if group.wide else recons[0]
-        what = "The drawing, reconstructed"
-        shown = self.use.show(group.best, best[np.newaxis], what, recon)
+        shown = self.use.show(group.best, best[np.newaxis], "The drawing, reconstructed")
         return [_strip(group, sources), *vae, *ae, _belief(group, x, best), shown]
 
 

@@ -47,7 +47,7 @@ class ExploreTab:
             return [gr.skip(), gr.skip()]
         z = lane.map.window.at(spot)
         picture = lane.decode(z[np.newaxis])[0]
-        shown = self.use.show(lane, z[np.newaxis], "The place on the map", picture)
+        shown = self.use.show(lane, z[np.newaxis], "The place on the map")
         return [_peek(lane, z, picture), shown]
 
     def slide(self, value: object, title: str) -> list[Any]:
@@ -70,7 +70,7 @@ class ExploreTab:
         except PictureError:
             return [gr.skip(), gr.skip()]
         picture = lane.decode(z[np.newaxis])[0]
-        shown = self.use.show(lane, z[np.newaxis], "The place that the sliders say", picture)
+        shown = self.use.show(lane, z[np.newaxis], "The place that the sliders say")
         return [{"src": png_url(grey_image(picture))}, shown]
 
     def values(self, title: str) -> list[Any]:

@@ -184,8 +184,10 @@ def picture_to_x(
 def _light_on_dark(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture with its rim, which is paper, dark."""
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    bright = np.median(rim) > (int(grey.max()) + int(grey.min())) / 2
-    return np.invert(grey) if bright else grey
+    if np.median(rim) <= (int(grey.max()) + int(grey.min())) / 2:
+        return grey
+    inverted: NDArray[np.uint8] = np.invert(grey)
+    return inverted
 
 
 def _ink(light: NDArray[np.uint8], lossless: bool) -> NDArray[np.uint8]:
@@ -207,7 +209,7 @@ def _ink(light: NDArray[np.uint8], lossless: bool) -> NDArray[np.uint8]:
     paper, drawn = mass[level] / below[level], (mass[-1] - mass[level]) / (total - below[level])
     # Below the middle of the two: the soft rim of a stroke belongs to it, uneven paper does not.
     foot = paper + 0.4 * (drawn - paper)
-    ink = (light.astype(np.float64) - foot) / (drawn - foot) * 255
+    ink: NDArray[np.float64] = (light.astype(np.float64) - foot) / (drawn - foot) * 255
     return ink.clip(0, 255).astype(np.uint8)
 
 
@@ -215,7 +217,8 @@ def _fit(light: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray
     """The whole picture within the frame of a model, keeping its proportions, on black."""
     _, height, width = image_shape
     picture = ImageOps.pad(Image.fromarray(light), (width, height), Image.Resampling.BOX, color=0)
-    return np.asarray(picture, np.float32)[np.newaxis, np.newaxis] / np.float32(255)
+    x: NDArray[np.float32] = np.asarray(picture, np.float32)[np.newaxis, np.newaxis]
+    return x / np.float32(255)
 
 
 def grey_image(picture: NDArray[np.float32]) -> Image.Image:

@@ -24,6 +24,8 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 Point = tuple[float, float]
 Stroke = list[Point]  # in units of the pad's side, from its top left
 
+SHOWN = "[...document.images].every((one) => one.complete || !one.checkVisibility())"
+TABS = ("Draw", "Explore", "Generate", "Training", "Use it")
 CHROMIUM = ("chromium", "google-chrome", "chromium-browser")
 FLAGS = (
     "--no-sandbox",  # containers have none
@@ -45,6 +47,7 @@ DIGITS: dict[str, list[Stroke]] = {
     "0": [arc(0.5, 0.5, 0.23, 0.3, -100, 270)],
     "1": [[(0.54 - 0.08 * i / 16, 0.18 + 0.64 * i / 16) for i in range(17)]],
     "3": [arc(0.47, 0.34, 0.18, 0.16, -150, 80) + arc(0.47, 0.66, 0.2, 0.17, -85, 150)],
+    "7": [[(0.25, 0.22), (0.74, 0.22), (0.68, 0.4), (0.45, 0.82)]],
     "6": [arc(0.62, 0.66, 0.26, 0.48, -100, -180) + arc(0.53, 0.66, 0.17, 0.16, 180, -165)],
 }
 
@@ -108,12 +111,14 @@ def launch_browser(playwright: Playwright) -> Browser:
 def open_demo(page: Page, url: str) -> None:
     """Go to the demo and wait until its pad takes strokes."""
     page.goto(url)
-    page.locator(".pad.empty").wait_for()
+    page.locator("#pad .pad.empty").wait_for()
 
 
-def draw(page: Page, strokes: list[Stroke], *, let_go: bool = True) -> None:
-    """Draw with the mouse on the pad; without `let_go` the last stroke stays unfinished."""
-    box = page.locator("#pad canvas").bounding_box()
+def draw(page: Page, strokes: list[Stroke], *, pad: str = "#pad", let_go: bool = True) -> None:
+    """Draw with the mouse on a pad; without `let_go` the last stroke stays unfinished."""
+    canvas = page.locator(f"{pad} canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
     if box is None:
         raise RuntimeError("the pad is not on the page")
     for stroke in strokes:
@@ -126,8 +131,8 @@ def draw(page: Page, strokes: list[Stroke], *, let_go: bool = True) -> None:
             page.mouse.up()
 
 
-def take(url: str, out: Path, *, digit: str, width: int, height: int, dark: bool) -> None:
-    """Open the demo, draw a digit, and write a picture of the whole page to `out`."""
+def take(url: str, out: Path, *, digit: str, tab: str, width: int, height: int, dark: bool) -> None:
+    """Open the demo, draw a digit, go to a tab, and write a picture of the whole page to `out`."""
     with sync_playwright() as playwright, launch_browser(playwright) as browser:
         page = browser.new_page(
             viewport={"width": width, "height": height},
@@ -138,6 +143,10 @@ def take(url: str, out: Path, *, digit: str, width: int, height: int, dark: bool
         draw(page, DIGITS[digit])
         page.locator(".marker").first.wait_for()
         page.wait_for_timeout(500)  # the answer to the last point of the stroke
+        if tab != "Draw":
+            page.get_by_role("tab", name=tab, exact=True).click()
+        page.wait_for_function(SHOWN)
+        page.wait_for_timeout(300)  # pictures fade in
         out.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=out, full_page=True)
 
@@ -149,6 +158,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("docs/demo.png"))
     parser.add_argument("--digit", choices=DIGITS, default="6")
+    parser.add_argument("--tab", choices=TABS, default="Draw")
     parser.add_argument("--width", type=int, default=1440, help="of the window, in pixels")
     parser.add_argument("--height", type=int, default=850)
     parser.add_argument("--dark", action="store_true")

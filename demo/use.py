@@ -47,7 +47,6 @@ class UseTab:
         lane: Lane,
         z: NDArray[np.float32],
         what: str,
-        picture: NDArray[np.float32] | None = None,
     ) -> dict[str, Any]:
         """The value of `panel` for pictures on the screen.
 
@@ -55,10 +54,9 @@ class UseTab:
             lane: The model that made them.
             z: (N, latent_dim) what they were decoded from.
             what: What they are, in a few words.
-            picture: One picture (height, width), if it is decoded already.
         """
         z = z[:MOST].round(DIGITS)
-        pictures = lane.decode(z) if picture is None else picture[np.newaxis]
+        pictures = lane.decode(z)  # of these very numbers, rounded as they are
         rows = ",\n    ".join(str([float(f"{value:.{DIGITS}f}") for value in row]) for row in z)
         facts = {
             "model": lane.name.rpartition("/")[2],

@@ -26,7 +26,7 @@ function goTo(x, y) {
 }
 
 function follow(event) {
-  const box = element.getBoundingClientRect();
+  const box = element.querySelector(".walker").getBoundingClientRect();
   goTo((100 * (event.clientX - box.left)) / box.width, (100 * (event.clientY - box.top)) / box.height);
 }
 

@@ -1,5 +1,6 @@
 """`python -m demo`, and the folder as a Space."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -49,10 +50,30 @@ def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
 
 def test_models_of_ones_own_are_served(tmp_path: Path) -> None:
     for name in ("fashion-mnist-ae", "fashion-mnist-vae"):
-        shutil.copytree(vae_onnx.load(name).folder, tmp_path / name)
-    command = (sys.executable, "-m", "demo", "--models", str(tmp_path))
-    with serve(None, *command) as url, urllib.request.urlopen(url) as response:
-        assert "Two numbers are enough: fashion-mnist" in response.read().decode()
+        shutil.copytree(vae_onnx.load(name).folder, tmp_path / "mine" / name)
+    command = (sys.executable, "-m", "demo", "--models", str(tmp_path / "mine"))
+    with serve(None, *command) as url:
+        told = json.load(urllib.request.urlopen(f"{url}/health"))
+        assert told["models"][:2] == ["mine/fashion-mnist-ae", "mine/fashion-mnist-vae"]
+        for path in ("maps/mine/fashion-mnist-vae.png", "models/mine/fashion-mnist-ae/card.json"):
+            with urllib.request.urlopen(f"{url}/{path}") as response:
+                assert response.status == 200
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda"])
+def test_a_device_that_is_not_there_is_told(device: str) -> None:
+    result = run("-m", "demo", "--port", "7998", "--device", device)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_sigterm_ends_it_and_its_temporary_folder(tmp_path: Path) -> None:
+    command = ("env", f"TMPDIR={tmp_path}", sys.executable, "-m", "demo")
+    with serve(None, *command):
+        assert list(tmp_path.glob("vae-onnx-demo-*"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert not list(tmp_path.glob("vae-onnx-demo-*"))
 
 
 def test_foreign_host_is_told() -> None:

@@ -171,7 +171,7 @@ def test_clothes_are_fitted_whole() -> None:
         ),
         (file(saved(Image.new("L", (300, 300), 0))), "one even surface"),
         (file(saved(Image.effect_noise((64, 64), 50))[:-200]), "not a picture"),
-        ({"kind": "picture", "data": PREFIX + "A" * (MAX_BYTES * 4 // 3 + 200)}, "larger than 10 MB"),
+        ({"kind": "picture", "data": PREFIX + "A" * (MAX_BYTES * 3 // 2)}, "larger than 10 MB"),
         ({"kind": "test", "number": 2000}, "no test image"),
         ({"kind": "test", "number": -1}, "no test image"),
         ({"kind": "test", "number": "1"}, "expected a drawing"),
