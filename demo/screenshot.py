@@ -60,7 +60,7 @@ def serve(log: IO[str] | None = None, *command: str) -> Iterator[str]:
         log: Where its output goes; nowhere by default.
         command: What to run instead of `python -m demo`; `--port` is appended.
     """
-    port = _free_port()
+    port = free_port()
     command = command or (sys.executable, "-m", "demo")
     output = log or subprocess.DEVNULL
     process = subprocess.Popen([*command, "--port", str(port)], stdout=output, stderr=output)
@@ -73,7 +73,8 @@ def serve(log: IO[str] | None = None, *command: str) -> Iterator[str]:
         process.wait(timeout=10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
