@@ -121,6 +121,20 @@ def drawing(out: Path) -> None:
     write(out)
 
 
+def golden(
+    out: Path = Path("tests/golden"), images: Path = Path("tests/runtime/images.npz")
+) -> None:
+    """Write golden vectors of the bundled models, which other hosts of the graphs are tested with.
+
+    Args:
+        out: Folder to write.
+        images: .npz archive of test images, an array for each data set.
+    """
+    from export.golden import write
+
+    write(out, images)
+
+
 def all_(
     config: FlatRecipe,
     out: Path,
@@ -216,6 +230,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "onnx": onnx,
     "drawing": drawing,
+    "golden": golden,
     "all": all_,
     "report": report,
     "speedrun": speedrun,

@@ -20,6 +20,7 @@ COMMANDS = [
     "compare",
     "onnx",
     "drawing",
+    "golden",
     "all",
     "report",
     "speedrun",
