@@ -58,7 +58,7 @@ def launch(host: str, port: int, *, share: bool = False, models: Path | None = N
         server_port=port,
         share=share,
         theme=theme(),
-        css=static("style.css"),
+        css=static("parts.css") + static("style.css"),
         favicon_path=STATIC / "favicon.png",
         footer_links=[],
         ssr_mode=False,

@@ -31,10 +31,12 @@ class DrawingError(ValueError):
 
 def component() -> gr.HTML:
     """The pad as a component: its value is a PNG data URL, or "" while nothing is drawn."""
+    # Gradio makes a function's body of it, in which nothing can be exported.
+    script = static("pad.js").replace("export function", "function") + static("pad_gradio.js")
     return gr.HTML(
         value="",
         html_template=static("pad.html"),
-        js_on_load=static("pad.js"),
+        js_on_load=script,
         apply_default_css=False,
         elem_id="pad",
     )

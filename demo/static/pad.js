@@ -1,23 +1,119 @@
-// The drawing pad. Gradio runs this once, with `element`, `props` and `trigger` in scope.
+// The drawing pad of the Gradio demo and of the static page: one module for both.
 //
 // Strokes are kept as points in units of the pad's side, not as pixels: undo, a resized window and a
 // screen of any density then need nothing but drawing them again.
 
 const INK_WIDTH = 0.08; // about what MNIST's digits have, for a digit that fills the pad
-const SENT_SIDE = 280; // pixels; what the model sees is ten times smaller
-const SEND_EVERY = 60; // milliseconds, while a stroke is drawn
+const SHEET_SIDE = 280; // pixels of the drawing; what the model sees is ten times smaller
 
-const canvas = element.querySelector("canvas");
-const pad = element.querySelector(".pad");
-const buttons = element.querySelectorAll("[data-do]");
-const sheet = document.createElement("canvas"); // the picture that is sent, never shown
-sheet.width = sheet.height = SENT_SIDE;
+/**
+ * Let mouse, finger, pen and keyboard draw on the pad in `element`, which holds pad.html.
+ *
+ * `changed(sheet)` gets the drawing, a canvas of 280 by 280 pixels with white ink on black, or null
+ * where nothing is drawn: at the end of a stroke, and every `pause` milliseconds while one is drawn.
+ */
+export function attachPad(element, pause, changed) {
+  const canvas = element.querySelector("canvas");
+  const pad = element.querySelector(".pad");
+  const buttons = element.querySelectorAll("[data-do]");
+  const sheet = document.createElement("canvas"); // never shown
+  sheet.width = sheet.height = SHEET_SIDE;
 
-const strokes = []; // each a list of points {x, y} in 0..1
-let drawing = null; // pointerId of the stroke in progress: a second finger does not draw
-let timer = null;
+  const strokes = []; // each a list of points {x, y} in 0..1
+  let drawing = null; // pointerId of the stroke in progress: a second finger does not draw
+  let timer = null;
 
-function paint(target) {
+  function show() {
+    paint(canvas, strokes);
+    const empty = strokes.length === 0;
+    pad.classList.toggle("empty", empty);
+    for (const button of buttons) button.disabled = empty;
+  }
+
+  function fitToScreen() {
+    const side = Math.round(canvas.clientWidth * window.devicePixelRatio);
+    if (side === 0) return; // not on the screen
+    canvas.width = canvas.height = side;
+    show();
+  }
+
+  function send() {
+    clearTimeout(timer);
+    timer = null;
+    if (strokes.length > 0) paint(sheet, strokes);
+    changed(strokes.length > 0 ? sheet : null);
+  }
+
+  function sendSoon() {
+    timer ??= setTimeout(send, pause);
+  }
+
+  function pointOf(event) {
+    const box = canvas.getBoundingClientRect();
+    return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+  }
+
+  function startStroke(event) {
+    if (drawing !== null || event.button !== 0) return;
+    drawing = event.pointerId;
+    canvas.setPointerCapture(drawing); // the stroke goes on outside the pad
+    strokes.push([pointOf(event)]);
+    show();
+    sendSoon();
+  }
+
+  function goOn(event) {
+    if (event.pointerId !== drawing) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    strokes.at(-1).push(...(events.length > 0 ? events : [event]).map(pointOf));
+    show();
+    sendSoon();
+  }
+
+  function endStroke(event) {
+    if (event.pointerId !== drawing) return;
+    drawing = null;
+    send();
+  }
+
+  function change(action) {
+    if (action === "undo") strokes.pop();
+    if (action === "clear") strokes.length = 0;
+    drawing = null;
+    show();
+    send();
+    // The button that was pressed is disabled now: the keyboard's focus must not be lost with it.
+    if (strokes.length === 0) canvas.focus({ preventScroll: true });
+  }
+
+  function onKey(event) {
+    const undo = event.key === "z" && (event.ctrlKey || event.metaKey);
+    const clear = event.key === "Delete";
+    if (!undo && !clear) return;
+    event.preventDefault();
+    change(undo ? "undo" : "clear");
+  }
+
+  canvas.addEventListener("pointerdown", startStroke);
+  canvas.addEventListener("pointermove", goOn);
+  canvas.addEventListener("pointerup", endStroke);
+  canvas.addEventListener("pointercancel", endStroke);
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press draws
+  canvas.addEventListener("keydown", onKey);
+  for (const button of buttons) button.addEventListener("click", () => change(button.dataset.do));
+  new ResizeObserver(fitToScreen).observe(canvas);
+  window.addEventListener("resize", fitToScreen); // zooming changes the density, not the size
+  fitToScreen();
+
+  /** Empty the pad, without a call of `changed`. */
+  function clear() {
+    strokes.length = 0;
+    show();
+  }
+  return { clear };
+}
+
+function paint(target, strokes) {
   const side = target.width;
   const context = target.getContext("2d");
   context.fillStyle = "#000";
@@ -47,86 +143,3 @@ function paintStroke(context, points, side) {
   context.lineTo(...at(last));
   context.stroke();
 }
-
-function show() {
-  paint(canvas);
-  const empty = strokes.length === 0;
-  pad.classList.toggle("empty", empty);
-  for (const button of buttons) button.disabled = empty;
-}
-
-function fitToScreen() {
-  const side = Math.round(canvas.clientWidth * window.devicePixelRatio);
-  if (side === 0) return; // not on the screen
-  canvas.width = canvas.height = side;
-  show();
-}
-
-function send() {
-  clearTimeout(timer);
-  timer = null;
-  if (strokes.length > 0) paint(sheet);
-  props.value = strokes.length > 0 ? sheet.toDataURL("image/png") : "";
-  trigger("input");
-}
-
-function sendSoon() {
-  timer ??= setTimeout(send, SEND_EVERY);
-}
-
-function pointOf(event) {
-  const box = canvas.getBoundingClientRect();
-  return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
-}
-
-function startStroke(event) {
-  if (drawing !== null || event.button !== 0) return;
-  drawing = event.pointerId;
-  canvas.setPointerCapture(drawing); // the stroke goes on outside the pad
-  strokes.push([pointOf(event)]);
-  show();
-  sendSoon();
-}
-
-function goOn(event) {
-  if (event.pointerId !== drawing) return;
-  const events = event.getCoalescedEvents?.() ?? [];
-  strokes.at(-1).push(...(events.length > 0 ? events : [event]).map(pointOf));
-  show();
-  sendSoon();
-}
-
-function endStroke(event) {
-  if (event.pointerId !== drawing) return;
-  drawing = null;
-  send();
-}
-
-function change(action) {
-  if (action === "undo") strokes.pop();
-  if (action === "clear") strokes.length = 0;
-  drawing = null;
-  show();
-  send();
-  // The button that was pressed is disabled now: the keyboard's focus must not be lost with it.
-  if (strokes.length === 0) canvas.focus({ preventScroll: true });
-}
-
-function onKey(event) {
-  const undo = event.key === "z" && (event.ctrlKey || event.metaKey);
-  const clear = event.key === "Delete";
-  if (!undo && !clear) return;
-  event.preventDefault();
-  change(undo ? "undo" : "clear");
-}
-
-canvas.addEventListener("pointerdown", startStroke);
-canvas.addEventListener("pointermove", goOn);
-canvas.addEventListener("pointerup", endStroke);
-canvas.addEventListener("pointercancel", endStroke);
-canvas.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press draws
-canvas.addEventListener("keydown", onKey);
-for (const button of buttons) button.addEventListener("click", () => change(button.dataset.do));
-new ResizeObserver(fitToScreen).observe(canvas);
-window.addEventListener("resize", fitToScreen); // zooming changes the density, not the size
-fitToScreen();
