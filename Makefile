@@ -5,10 +5,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo install test test-wheel test-demo lint train ablation bench clean
+.PHONY: help demo site web install test test-wheel test-demo lint train ablation bench clean
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
+	@echo "make web      the same without a server's help: http://127.0.0.1:8000, the site from build/site"
+	@echo "make site     that site alone, for any server of files"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
@@ -18,6 +20,12 @@ help:
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo --port 7860
+
+site: $(VENV)/.demo
+	$(BIN)/python -m demo.web.build --out build/site
+
+web: site
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
 
 install: $(VENV)/.all
 
