@@ -233,7 +233,8 @@ export async function drawingToX(ink, height, width, { file = DRAWING, ...option
  * is the host's `Math.log`, `Math.cos` and `Math.sin`).
  *
  * The generator is xoshiro128** (Blackman & Vigna 2018), its state two outputs of splitmix32
- * (MurmurHash3's finaliser over steps of 0x9e3779b9) from each half of the seed. Two of its numbers u, v in (0, 1] make two draws by Box and
+ * (MurmurHash3's finaliser over steps of 0x9e3779b9) from the low 32 bits of the seed and two from
+ * the others xor 0x5bd1e995. Two of its numbers u, v in (0, 1] make two draws by Box and
  * Muller's r * cos(t), r * sin(t) with r = sqrt(-2 log u), t = 2 pi v. It is no numpy generator: the
  * draws of `np.random.default_rng(seed)` are others.
  *
