@@ -80,7 +80,7 @@ def build(out: Path) -> None:
         _write_runtime(site / "ort")
         _write_models(site / "models")
         _write_examples(site / "examples")
-        _write_worker(site)
+        write_worker(site)
         if _size(site) > BUDGET:
             raise ValueError(f"the site must hold at most {BUDGET:,} bytes, got {_size(site):,}")
         if out.exists():
@@ -193,7 +193,7 @@ def _write_examples(folder: Path) -> None:
         _write_json(folder / f"{dataset}.json", {"height": height, "width": width, "images": first})
 
 
-def _write_worker(site: Path) -> None:
+def write_worker(site: Path) -> None:
     """Write the service worker, which knows every other file by the hash of its content."""
     hashes = {
         path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""`python -m demo.web.screenshot --out docs/web.png`: draw a digit on the static page, take a picture.
+"""`python -m demo.web.screenshot --out docs/web.png`: take a picture of the static page.
 
-The tests serve the site and draw with the same hand. Needs Playwright, as demo/screenshot.py does.
+A digit is drawn on it first. The tests serve the site and draw with the same hand. Needs Playwright, as demo/screenshot.py does.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from demo.screenshot import DIGITS, draw, launch_browser
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_request(self, *args: object) -> None:
         """Say nothing of each request."""
+
+    def log_error(self, *args: object) -> None:
+        """Say nothing of a missing file: the browser does."""
 
 
 @contextmanager

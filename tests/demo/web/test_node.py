@@ -60,7 +60,9 @@ def test_onnxruntime_is_found_where_the_module_lies(example: Path, tmp_path: Pat
     """`load(folder)` alone, as in a project that has installed onnxruntime-node."""
     shutil.copy(SOURCES / "vae.js", tmp_path / "vae.mjs")
     folder = vae_onnx.load("mnist-ae").folder
-    script = f"const m = await (await import('./vae.mjs')).load({str(folder)!r}); console.log(m.kind)"
+    script = (
+        f"const m = await (await import('./vae.mjs')).load({str(folder)!r}); console.log(m.kind)"
+    )
     missing = run("node", "--input-type=module", "--eval", script, cwd=tmp_path)
     assert "PackageMissingError: onnxruntime-node cannot be imported" in missing.stderr
     (tmp_path / "node_modules").symlink_to(example / "node_modules")
@@ -69,16 +71,16 @@ def test_onnxruntime_is_found_where_the_module_lies(example: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA"])
-def test_the_example_redraws_a_png_as_python_does(
-    example: Path, tmp_path: Path, mode: str
-) -> None:
+def test_the_example_redraws_a_png_as_python_does(example: Path, tmp_path: Path, mode: str) -> None:
     drawing = Image.new(mode, (200, 260), 255 if mode == "L" else (0, 0, 0, 0))
     ink = 0 if mode == "L" else (0, 0, 0, 255)
     ImageDraw.Draw(drawing).ellipse((50, 50, 150, 210), outline=ink, width=18)
     drawing.save(tmp_path / "drawing.png")
     result = run("node", example / "reconstruct.js", "drawing.png", "redrawn.png", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    on_white = Image.alpha_composite(Image.new("RGBA", drawing.size, "white"), drawing.convert("RGBA"))
+    on_white = Image.alpha_composite(
+        Image.new("RGBA", drawing.size, "white"), drawing.convert("RGBA")
+    )
     x = vae_onnx.drawing_to_x(255 - np.asarray(on_white.convert("L")))
     model = vae_onnx.load("mnist-vae")
     (z,), (picture,) = model.encode(x), model.reconstruct(x)
