@@ -59,6 +59,9 @@ train: $(VENV)/.all
 	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
 	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \
 	done
+	$(BIN)/python -m export quantize vae_onnx/models/*/ --precision int8 --page docs/precision.md
+	$(BIN)/python -m export quantize vae_onnx/models/*/ --precision float16 --dry-run \
+	  --page docs/precision.md
 	set -e; for kind in vae ae; do \
 	  $(BIN)/python -m export train --dataset fashion-mnist --kind $$kind --recipe report \
 	    --out runs/fashion-mnist/$$kind-report --resume; \

@@ -17,7 +17,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
-from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, options
+from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
@@ -108,6 +108,33 @@ def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
     from export.graphs import export_run
 
     export_run(run, out, data_dir)
+
+
+def quantize(
+    models: tyro.conf.Positional[tuple[Path, ...]],
+    precision: tuple[Variant, ...] = ("float16", "int8"),
+    limit: float = 0.2,
+    dataset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    page: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    dry_run: Flag = False,
+) -> None:
+    """Write encoder.int8.onnx and the like beside the graphs of models; measure loss and speed.
+
+    Args:
+        models: Model folders, as `onnx` writes them.
+        precision: Numbers to go to: "float16" weights are half as large and computed with in
+            float32, "int8" is a quarter as large and computes the large products in 8 bits.
+        limit: Nats per image that a model may lose on the test set; else nothing is written.
+        dataset: Where the images are, unless the cards tell it: folder:PATH.
+        page: Markdown file to write tables to, between <!-- int8 --> and <!-- /int8 -->, likewise
+            float16.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dry_run: Measure alone, and write nothing into the folders.
+    """
+    from export.quantize import quantize
+
+    quantize(models, precision, limit, dataset, data_dir, page, dry_run)
 
 
 def drawing(out: Path) -> None:
@@ -215,6 +242,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "figures": figures,
     "compare": compare,
     "onnx": onnx,
+    "quantize": quantize,
     "drawing": drawing,
     "all": all_,
     "report": report,

@@ -19,6 +19,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["linear", "constant"]
 TrainOn = Literal["train", "all"]
 Precision = Literal["float32", "bfloat16"]
+Variant = Literal["float16", "int8"]  # of a model's graphs, beside float32
 Objective = Literal["elbo", "iwae"]
 
 

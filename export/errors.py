@@ -17,5 +17,9 @@ class RunError(UserError, RuntimeError):
     """A file of a run folder that is damaged, or was written by something else."""
 
 
+class ModelError(UserError, RuntimeError):
+    """A file of a model folder that is damaged, or was written by something else."""
+
+
 class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""

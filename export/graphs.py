@@ -8,7 +8,8 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from vae_onnx.graph import Array
 OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
 BATCH_SIZES: Final = (1, 2, 7, 1000)
 TOLERANCE: Final = 1e-5
+CARD: Final = "card.json"
 
 
 class ParityError(UserError, RuntimeError):
@@ -258,17 +260,36 @@ def write_folder(
     (N, latent_dim), which is as fine as a map needs, and labels (N,), uint8 where
     there are no more than 256 classes.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as name:
-        partial = Path(name)
+    with replacing(out) as partial:
         for file_name, content in graphs.items():
             (partial / file_name).write_bytes(content)
-        (partial / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        write_card(partial, card)
         np.savez_compressed(
             partial / "latents.npz",
             z=z.numpy().astype(np.float16),
             labels=labels.numpy().astype(np.min_scalar_type(int(labels.max()))),
         )
         vae_onnx.Autoencoder(partial)
+    for name in graphs:  # in shorter numbers, of the model that was there before
+        for variant in out.glob(f"{Path(name).stem}.*.onnx"):
+            variant.unlink()
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write `card.json`."""
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """Yield a folder to write files to; on success they take their places in `out`, or else vanish.
+
+    Raises:
+        OSError: `out` cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as name:
+        partial = Path(name)
+        yield partial
         for path in sorted(partial.iterdir()):
             path.replace(out / path.name)

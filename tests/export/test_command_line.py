@@ -19,6 +19,7 @@ COMMANDS = [
     "figures",
     "compare",
     "onnx",
+    "quantize",
     "drawing",
     "all",
     "report",
