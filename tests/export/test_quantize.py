@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
+from PIL import Image
 
 import vae_onnx
 from export import __main__ as command
@@ -381,6 +382,21 @@ def test_what_cannot_be_done_is_said_in_one_line(capsys, options, words):
 def test_an_unknown_data_set_is_refused(model, capsys):
     assert command.main(["quantize", str(model), "--dataset", "cifar"]) == 1
     assert "dataset must be one of fashion-mnist, mnist or folder:PATH" in capsys.readouterr().err
+
+
+def test_pictures_of_ones_own_are_found_where_the_option_says(tmp_path, capsys):
+    pictures = tmp_path / "few"
+    pictures.mkdir()
+    for i in range(30):
+        Image.new("L", (12, 12), 8 * i).save(pictures / f"{i}.png")
+    small = ["--image-size", "12", "--hidden-dim", "8", "--epochs", "1"]
+    run, model = str(tmp_path / "run"), str(tmp_path / "model")
+    assert command.main(["train", "--dataset", f"folder:{pictures}", *small, "--out", run]) == 0
+    assert command.main(["onnx", run, "--out", model]) == 0
+    assert command.main(["quantize", model]) == 1
+    assert "name their place with --dataset folder:PATH" in capsys.readouterr().err
+    assert command.main(["quantize", model, "--dataset", f"folder:{pictures}"]) == 0
+    assert Decoder(tmp_path / "model" / "decoder.int8.onnx").decode([0, 0]).shape == (1, 12, 12)
 
 
 # The bundled models
