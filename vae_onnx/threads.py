@@ -23,8 +23,30 @@ def available() -> int:
     Containers often see every core of their host and may use a few of them, by affinity or by the
     quota of their cgroup (version 2 or 1), of which a part of a core counts as one.
     """
+    return max(1, math.ceil(min(affinity(), quota())))
+
+
+def affinity() -> int:
+    """Return how many cores this process may run on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, math.ceil(min(cores or 1, _quota())))
+    return cores or 1
+
+
+def quota() -> float:
+    """Return how many CPUs the cgroup may use on average, infinity where there is no limit."""
+    try:
+        granted, period = (CGROUP / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            granted = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return math.inf
+    try:
+        share = int(granted) / int(period)  # "max" is no number, and version 1 writes -1
+    except (ValueError, ZeroDivisionError):
+        return math.inf
+    return share if share > 0 else math.inf
 
 
 def check(threads: int | None) -> int:
@@ -75,20 +97,3 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
-
-
-def _quota() -> float:
-    """CPUs that the cgroup may use on average, infinity where there is no limit."""
-    try:
-        quota, period = (CGROUP / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return math.inf
-    try:
-        share = int(quota) / int(period)  # "max" is no number, and version 1 writes -1
-    except (ValueError, ZeroDivisionError):
-        return math.inf
-    return share if share > 0 else math.inf
