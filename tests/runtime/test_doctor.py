@@ -557,6 +557,17 @@ def test_a_plugin_for_another_onnxruntime(faked, install, found):
     assert findings["plugin-unsupported"]["command"] == "pip install 'onnxruntime>=1.40'"
 
 
+def test_a_plugin_that_refuses_an_old_onnxruntime(install):
+    """What onnxruntime-ep-webgpu 0.4.0 says to onnxruntime 1.24.1, which its metadata allows."""
+    package = install("onnxruntime-ep-webgpu", "0.4.0", {"onnxruntime_ep_webgpu/__init__.py": ""})
+    error = 'ORT runtime version "1.24.1" is below the minimum required version "1.24.4".'
+    answer = {"stage": "load", "error": error}
+    provider = "WebGpuExecutionProvider"
+    (finding,) = devices.check_device("webgpu", provider, package, answer, LAPTOP).findings
+    assert finding.id == "plugin-unsupported"
+    assert finding.command == "pip install 'onnxruntime>=1.24.4'"
+
+
 def test_an_unknown_plugin_is_shown_and_no_finding(faked, install, capsys):
     install("onnxruntime", "1.32.0")
     install("onnxruntime-ep-abacus", "1.0", {"onnxruntime_ep_abacus/__init__.py": ""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
 from typing import Any, Final
@@ -11,7 +12,7 @@ from vae_onnx.doctor.packages import Machine, modules, requirements, within
 from vae_onnx.doctor.report import Check, Finding
 
 GROUP: Final = "devices"
-CPU: Final = "CPUExecutionProvider"
+OLDEST: Final = re.compile(r'minimum required version "([\d.]+)"')  # as a plugin refuses
 TOLERANCE: Final = 1e-2  # of a pixel in 0..1; what computes in TF32 or float16 stays below
 
 
@@ -108,6 +109,10 @@ def _failing(
     match answer["stage"]:
         case "load":
             message = f"The device {name} cannot be had: the plugin {what} does not load: {error}."
+            needed = OLDEST.search(error)
+            if needed:
+                command = pip.install(f"onnxruntime>={needed[1]}")
+                return Finding("plugin-unsupported", "error", message, command)
             return Finding("plugin-broken", "error", message, again)
         case "hardware" if package:
             message = f"The device {name} cannot be had: {what} finds no hardware that it can use."
