@@ -300,6 +300,14 @@ def test_an_unsupported_version(faked, install, found, package, command):
     assert finding["command"] == command
 
 
+def test_what_comes_of_a_finding_is_none_itself(faked, install, found):
+    install("onnxruntime", "1.22.1")
+    faked["runtime"] = HEALTHY | {"onnxruntime": {"version": "1.22.1"}}
+    faked["on_device"] = {"stage": "run", "error": "no attribute 'get_ep_devices'"}
+    faked["opens"] |= {"mnist-ae": {"error": "opset 23 is not supported"}}
+    assert list(found()) == ["unsupported-version"]
+
+
 def test_an_unsupported_python():
     (finding,) = packages.check_python("3.10.4", "/usr/bin/python3", ">=3.11").findings
     assert finding.command == "python3.11 -m venv .venv"
@@ -672,6 +680,37 @@ def test_a_damaged_bundled_model(tmp_path, monkeypatch, install, clone):
         if clone
         else "pip install --force-reinstall --no-deps vae-onnx==0.1.0"
     )
+
+
+def test_devices_are_tried_with_an_intact_model(faked, install, monkeypatch):
+    install("onnxruntime", "1.32.0")
+    smallest = min(models.bundled(), key=lambda name: models.size(models.bundled()[name]))
+    faked["opens"] |= {smallest: {"error": "is not a complete ONNX graph"}}
+    asked = []
+    monkeypatch.setattr(
+        trial, "ask", lambda *question: asked.append(question) or faked[question[0]]
+    )
+    doctor.examine()
+    ((_, device, model),) = [question for question in asked if question[0] == "on_device"]
+    assert device == "cpu"
+    assert model in set(models.bundled()) - {smallest}
+
+
+def test_a_model_that_ends_the_process(faked, install, found, monkeypatch):
+    install("onnxruntime", "1.32.0")
+    opened = dict(faked["opens"])
+
+    def ask(question, *names):
+        if question != "opens":
+            return faked[question]
+        if "mnist-vae" in names:
+            raise trial.TrialError("the process was killed by SIGSEGV")
+        return {name: opened[name] for name in names}
+
+    monkeypatch.setattr(trial, "ask", ask)
+    (finding,) = found().values()
+    assert finding["check"] == "model.mnist-vae"
+    assert "SIGSEGV" in finding["message"]
 
 
 # When nothing works

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any, Final
@@ -46,85 +47,117 @@ def main(arguments: Sequence[str]) -> int:
 
 def examine(names: Sequence[str] = ()) -> list[Check]:
     """Look at everything; `names` are models beside the bundled ones."""
-    installed = packages.everything()
     try:
         runtime = trial.ask("runtime")
     except trial.TrialError as error:
         runtime = {"numpy": {}, "onnxruntime": {"error": str(error)}}
-    works = "providers" in runtime
-    driver = cuda.driver_cuda()
-    here = Machine.here(nvidia=driver is not None)
+    scene = Scene(packages.everything(), runtime, cuda.driver_cuda())
+    of_packages = _packages(scene)
+    explained = any(check.findings for check in of_packages)
+    of_models = _models(scene, names, explained)
+    whole = {check.label for check in of_models if check.status == "ok"}
+    intact = [name for name in models.bundled() if name in whole]
     return [
-        *_packages(installed, runtime, here),
-        *_machine(runtime),
-        *(_devices(installed, runtime, driver, here) if works else []),
-        *_models(installed, names, works=works),
+        *of_packages,
+        *_machine(scene),
+        *_devices(scene, intact, explained),
+        *of_models,
     ]
 
 
-def _packages(installed: list[Distribution], runtime: dict[str, Any], here: Machine) -> list[Check]:
-    own = packages.named(installed, "vae-onnx")
+@dataclass(frozen=True)
+class Scene:
+    """What most checks look at.
+
+    Attributes:
+        installed: All packages.
+        runtime: What came of `trial.runtime`; "providers" is there if onnxruntime works.
+        driver: The newest CUDA that the NVIDIA driver knows.
+    """
+
+    installed: Sequence[Distribution]
+    runtime: Mapping[str, Any]
+    driver: tuple[int, int] | None
+
+    @property
+    def works(self) -> bool:
+        """Whether onnxruntime can be imported."""
+        return "providers" in self.runtime
+
+    @property
+    def machine(self) -> Machine:
+        """What decides which package fits."""
+        return Machine.here(nvidia=self.driver is not None)
+
+    def package(self, name: str) -> Distribution | None:
+        """An installed package."""
+        return packages.named(self.installed, name)
+
+
+def _packages(scene: Scene) -> list[Check]:
+    own = scene.package("vae-onnx")
     limits = packages.requirements(own)
     python = (own and own.metadata["Requires-Python"]) or ""
     return [
         packages.check_python(platform.python_version(), sys.executable, python),
         packages.check_vae_onnx(vae_onnx.__version__, Path(vae_onnx.__file__).parent),
         packages.check_numpy(
-            packages.named(installed, "numpy"), runtime["numpy"], limits.get("numpy", "")
+            scene.package("numpy"), scene.runtime["numpy"], limits.get("numpy", "")
         ),
         packages.check_onnxruntime(
-            packages.rivals(installed),
-            runtime["onnxruntime"],
+            packages.rivals(scene.installed),
+            scene.runtime["onnxruntime"],
             limits.get("onnxruntime", ""),
-            here,
+            scene.machine,
         ),
     ]
 
 
-def _machine(runtime: dict[str, Any]) -> list[Check]:
+def _machine(scene: Scene) -> list[Check]:
     checks = [machine.check_platform(), machine.check_cpu(machine.cpu_text(platform.system()))]
-    if "threads" in runtime:
-        checks.append(machine.check_threads(**runtime["threads"]))
+    if "threads" in scene.runtime:
+        checks.append(machine.check_threads(**scene.runtime["threads"]))
     return checks
 
 
-def _devices(
-    installed: list[Distribution],
-    runtime: dict[str, Any],
-    driver: tuple[int, int] | None,
-    here: Machine,
-) -> list[Check]:
-    version = runtime["onnxruntime"]["version"]
-    plugins = devices.plugins(installed)
-    brings = {told["plugin"]: name for name, told in runtime["devices"].items()}
-    checks = [devices.check_providers(runtime["providers"])]
+def _devices(scene: Scene, intact: Sequence[str], explained: bool) -> list[Check]:
+    """What can be run on; a decode on each device if there is an intact model for it."""
+    if not scene.works:
+        return []
+    plugins = devices.plugins(scene.installed)
+    known = {told["plugin"]: name for name, told in scene.runtime["devices"].items()}
+    version = scene.runtime["onnxruntime"]["version"]
+    checks = [devices.check_providers(scene.runtime["providers"])]
     checks += [
-        devices.check_plugin(module, package, version, brings.get(module))
+        devices.check_plugin(module, package, version, known.get(module))
         for module, package in plugins.items()
     ]
-    checks += _cuda(installed, driver)
-    failed = {check.id for check in checks if check.findings}
-    for name, told in runtime["devices"].items():
+    checks += _cuda(scene)
+    if not intact:
+        return checks
+    smallest = min(intact, key=lambda name: models.size(models.bundled()[name]))
+    rivals, failed = packages.rivals(scene.installed), {each.id for each in checks if each.findings}
+    for name, told in scene.runtime["devices"].items():
         module = told["plugin"]
-        if told["built_in"] or module:
-            package = None if told["built_in"] else plugins.get(module)
-            explained = f"plugin.{module}" in failed or (name == "cuda" and "cuda" in failed)
-            checks.append(
-                devices.check_device(
-                    name,
-                    told["provider"],
-                    package or next(iter(packages.rivals(installed)), None),
-                    _on_device(name),
-                    here,
-                    explained=explained,
-                )
+        if not (told["built_in"] or module):
+            continue
+        package = rivals[0] if rivals else None
+        checks.append(
+            devices.check_device(
+                name,
+                told["provider"],
+                package if told["built_in"] else plugins.get(module),
+                _on_device(name, smallest),
+                scene.machine,
+                explained=explained or bool({f"plugin.{module}", name} & failed),
             )
+        )
     return checks
 
 
-def _cuda(installed: list[Distribution], driver: tuple[int, int] | None) -> list[Check]:
+def _cuda(scene: Scene) -> list[Check]:
     """CUDA, if the installed onnxruntime was built for it."""
-    rivals = packages.rivals(installed)
+    rivals = packages.rivals(scene.installed)
     if not rivals:
         return []
     folder = Path(str(rivals[0].locate_file("")))
@@ -134,31 +167,36 @@ def _cuda(installed: list[Distribution], driver: tuple[int, int] | None) -> list
     major = int(built["cuda_version"].split(".")[0])
     wanted = cuda.libraries(major, windows=sys.platform == "win32")
     missing = cuda.missing_libraries(wanted, folder)
-    return [cuda.check(built, driver, missing, cuda.pip_majors(installed))]
+    return [cuda.check(built, scene.driver, missing, cuda.pip_majors(scene.installed))]
 
 
-def _on_device(name: str) -> trial.Answer:
+def _on_device(name: str, model: str) -> trial.Answer:
     try:
-        return trial.ask("on_device", name)
+        return trial.ask("on_device", name, model)
     except trial.TrialError as error:
         return {"stage": "run", "error": str(error)}
 
 
-def _models(installed: list[Distribution], names: Sequence[str], *, works: bool) -> list[Check]:
+def _models(scene: Scene, names: Sequence[str], explained: bool) -> list[Check]:
     folders = models.bundled()
     wanted = list(dict.fromkeys([*folders, *names]))
-    answers: trial.Answer = {}
-    if works:
-        try:
-            answers = trial.ask("opens", *wanted)
-        except trial.TrialError as error:
-            answers = {name: {"error": str(error)} for name in wanted}
-    package = packages.named(installed, "vae-onnx")
+    answers = _opens(wanted) if scene.works else {}
     checks = []
     for name in wanted:
         answer = answers.get(name, {})
         folder = folders.get(name)
         if folder is None and (answer.get("folder") or Path(name).is_dir()):
             folder = Path(answer.get("folder", name))
-        checks.append(models.check(name, folder, answer, package))
+        checks.append(
+            models.check(name, folder, answer, scene.package("vae-onnx"), explained=explained)
+        )
     return checks
+
+
+def _opens(names: Sequence[str]) -> trial.Answer:
+    try:
+        return trial.ask("opens", *names)
+    except trial.TrialError as error:
+        if len(names) == 1:
+            return {names[0]: {"error": str(error)}}
+    return {name: answer for each in names for name, answer in _opens([each]).items()}

@@ -71,10 +71,10 @@ def check_device(
         package: What brings it: a plugin, or onnxruntime.
         answer: What came of `trial.on_device`, or "stage" and "error".
         machine: Where.
-        explained: Whether another finding says why it fails.
+        explained: Whether another check has found why it fails.
     """
-    findings = []
-    if "error" in answer:
+    findings, failed = [], "error" in answer
+    if failed:
         value = answer["error"]
         if not explained:
             findings.append(_failing(name, provider, package, answer, machine))
@@ -93,7 +93,7 @@ def check_device(
             command = pip.again(package) if package else pip.install("--upgrade", "onnxruntime")
             findings.append(Finding("device-differs", "error", message, command))
     facts = {"provider": provider, **answer}
-    return Check(f"device.{name}", GROUP, name, value, facts, findings)
+    return Check(f"device.{name}", GROUP, name, value, facts, findings, failed)
 
 
 def _failing(

@@ -19,7 +19,12 @@ BUNDLED: Final = Path(__file__).parents[1] / "models"
 
 def bundled() -> dict[str, Path]:
     """Return the folders of the bundled models by name."""
-    return {path.parent.name: path.parent for path in sorted(BUNDLED.glob("*/card.json"))}
+    return {path.name: path for path in sorted(BUNDLED.iterdir()) if path.is_dir()}
+
+
+def size(folder: Path) -> int:
+    """Return how many bytes the two graphs have."""
+    return sum(path.stat().st_size for path in folder.glob("*coder.onnx"))
 
 
 def expected(card: Mapping[str, Any]) -> dict[str, str]:
@@ -54,7 +59,12 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
 
 def check(
-    name: str, folder: Path | None, answer: Mapping[str, str], package: Distribution | None
+    name: str,
+    folder: Path | None,
+    answer: Mapping[str, str],
+    package: Distribution | None,
+    *,
+    explained: bool = False,
 ) -> Check:
     """A model.
 
@@ -63,17 +73,20 @@ def check(
         folder: Where it is; None if that is not known.
         answer: What came of `trial.opens`: "folder" or "error"; empty if it was not tried.
         package: That of vae_onnx, with which the bundled models come.
+        explained: Whether another check has found why none opens.
     """
     card = read_card(folder) if folder else None
     sums = expected(card or {})
     wrong = faults(folder, sums) if folder else {}
+    if folder and folder.parent == BUNDLED and not sums:
+        wrong["card.json"] = "missing" if card is None else "without checksums"
     findings = []
     if wrong:
         told = ", ".join(f"{file} is {fault}" for file, fault in wrong.items())
         message = f"The model {name} is not as its card.json says: {told}."
         command = _remedy(name, folder, card, package)
         findings.append(Finding("model-changed", "error", message, command))
-    elif "error" in answer:
+    elif "error" in answer and not explained:
         message = f"The model {name} does not open: {answer['error']}"
         command = _remedy(name, folder, card, package)
         findings.append(Finding("model-fails", "error", message, command))
@@ -86,7 +99,7 @@ def check(
     else:
         value = f"{len(sums) - len(wrong)} of {len(sums)} files as in card.json"
     facts = {"folder": folder and str(folder), "files": sorted(sums), "wrong": wrong, **answer}
-    return Check(f"model.{name}", GROUP, name, value, facts, findings)
+    return Check(f"model.{name}", GROUP, name, value, facts, findings, "error" in answer)
 
 
 def _remedy(

@@ -48,6 +48,7 @@ class Check:
         value: What there is, in a few words.
         facts: The same for scripts: what `json.dumps` takes.
         findings: What is not right with it.
+        failed: Whether it fails; without findings, because of what another check has found.
     """
 
     id: str
@@ -56,11 +57,12 @@ class Check:
     value: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    failed: bool = False
 
     @property
     def status(self) -> Status:
-        """The worst of the findings."""
-        return worst(finding.severity for finding in self.findings)
+        """The worst of the findings, or "error" if it failed without any."""
+        return "error" if self.failed else worst(each.severity for each in self.findings)
 
 
 def worst(statuses: Iterable[Status]) -> Status:

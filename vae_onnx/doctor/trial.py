@@ -84,8 +84,8 @@ def runtime() -> Answer:
     return answer
 
 
-def on_device(name: str) -> Answer:
-    """Decode with the smallest bundled model on a device, and on the CPU beside it."""
+def on_device(name: str, model: str) -> Answer:
+    """Decode with a model on a device, and on the CPU beside it."""
     import numpy as np
     import onnxruntime as ort
 
@@ -100,18 +100,17 @@ def on_device(name: str) -> Answer:
             if not found:
                 return {"stage": stage, "error": "finds no hardware that it can use"}
         stage = "run"
-        smallest = min(vae_onnx.models(), key=_size)
-        cpu, model = (vae_onnx.load(smallest, device=each) for each in ("cpu", name))
-        z = np.random.default_rng(0).standard_normal((ROWS, model.latent_dim), np.float32)
-        difference = np.abs(model.decode(z) - cpu.decode(z)).max()
+        cpu, ours = (vae_onnx.load(model, device=each) for each in ("cpu", name))
+        z = np.random.default_rng(0).standard_normal((ROWS, ours.latent_dim), np.float32)
+        difference = np.abs(ours.decode(z) - cpu.decode(z)).max()
+        return {
+            "model": model,
+            "placement": dict(Counter(ours.decoder.graph.placement.values())),
+            "difference": float(difference) if np.isfinite(difference) else None,
+            "milliseconds": _milliseconds(lambda: ours.decode(z[:1])),
+        }
     except Exception as error:  # providers raise whatever they like
         return {"stage": stage, "error": _first_line(error.__cause__ or error)}
-    return {
-        "model": smallest,
-        "placement": dict(Counter(model.decoder.graph.placement.values())),
-        "difference": float(difference) if np.isfinite(difference) else None,
-        "milliseconds": _milliseconds(lambda: model.decode(z[:1])),
-    }
 
 
 def opens(*names: str) -> Answer:
@@ -146,12 +145,6 @@ def _imported(module: str) -> dict[str, str]:
         return {"version": imported.__version__}
     except Exception as error:  # what is half installed may raise whatever it likes
         return {"error": _first_line(error)}
-
-
-def _size(model: str) -> int:
-    from vae_onnx.autoencoder import MODELS
-
-    return sum(path.stat().st_size for path in (MODELS / model).glob("*coder.onnx"))
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
