@@ -19,6 +19,8 @@ from vae_onnx.__main__ import main
 from vae_onnx.doctor import cuda, devices, machine, models, packages, pip, report, trial
 from vae_onnx.doctor.packages import Machine
 
+PAGE = Path(__file__).parents[2].joinpath("docs", "doctor.md").read_text(encoding="utf-8")
+FINDINGS = set(re.findall(r"^\| `([a-z-]+)` \| (?:error|warning) \|", PAGE, re.MULTILINE))
 ASK = trial.ask  # which most tests replace
 LAPTOP = Machine("Linux", "x86_64", nvidia=False, amd=False)
 HEALTHY = {
@@ -121,7 +123,7 @@ def check_schema(text):
     checks = {check["id"]: check for check in told["checks"]}
     for finding in told["findings"]:
         assert set(finding) == {"id", "check", "severity", "message", "command"}
-        assert finding["severity"] in statuses - {"ok"}
+        assert f"\n| `{finding['id']}` | {finding['severity']} |" in PAGE
         assert checks[finding["check"]]["status"] != "ok"
         assert all(finding.values())
     assert told["status"] == report.worst(check["status"] for check in told["checks"])
@@ -766,6 +768,13 @@ def test_a_trial_that_hangs(monkeypatch):
 
 
 # Printing
+
+
+def test_the_page_lists_the_findings_that_there_are():
+    folder = Path(doctor.__file__).parent
+    code = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.py")))
+    told = set(re.findall(r'(?:Finding\(|id_ = )\s*"([a-z-]+)"', code))
+    assert told == FINDINGS
 
 
 class Screen:

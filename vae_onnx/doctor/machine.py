@@ -63,8 +63,11 @@ def cpu_features(text: str) -> dict[str, bool] | None:
 
 def check_platform() -> Check:
     """The operating system."""
-    facts = {"system": platform.system(), "machine": platform.machine()}
-    return Check("platform", GROUP, "platform", platform.platform(), facts)
+    system, architecture = platform.system(), platform.machine()
+    libc = " ".join(platform.libc_ver()).strip()  # on Linux it decides which wheels fit
+    release = libc or platform.mac_ver()[0] or platform.release()
+    facts = {"system": system, "machine": architecture, "release": release}
+    return Check("platform", GROUP, "platform", f"{system} {architecture}, {release}", facts)
 
 
 def check_cpu(text: str) -> Check:
