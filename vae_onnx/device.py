@@ -209,13 +209,15 @@ def is_available(device: str) -> bool:
 def placement(session: ort.InferenceSession) -> dict[str, str]:
     """Return which execution provider runs each node, by onnxruntime's own record.
 
-    The nodes are those of the graph as onnxruntime has simplified it, before it fuses some.
+    The nodes are those of the graph as onnxruntime has simplified it, before it fuses some. One
+    without a name goes by its operator.
     """
-    return {
-        node.name: subgraph.ep_name
-        for subgraph in session.get_provider_graph_assignment_info()
-        for node in subgraph.get_nodes()
-    }
+    placed: dict[str, str] = {}
+    for subgraph in session.get_provider_graph_assignment_info():
+        for node in subgraph.get_nodes():
+            name = node.name or node.op_type
+            placed[name if name not in placed else f"{name} ({len(placed)})"] = subgraph.ep_name
+    return placed
 
 
 def plugin_devices(provider: str) -> list[Any]:

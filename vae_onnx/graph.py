@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import device as devices
+from vae_onnx import ortvalues
 from vae_onnx import threads as workers
 from vae_onnx.device import Device
 from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
@@ -153,12 +154,11 @@ class Graph:
         Raises:
             GraphError: The graph does not take the value.
         """
-        kind, number = value.device_name(), value.__dlpack_device__()[1]
         binding = self._session.io_binding()
         try:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
-                binding.bind_output(name, kind, number)
+                binding.bind_output(name, *ortvalues.place(value))
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.data_type()} {value.shape()}", error)
