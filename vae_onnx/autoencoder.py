@@ -19,6 +19,8 @@ from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
 
 MODELS = Path(__file__).parent / "models"
+HUB = "hf://"  # begins the reference of a model on the Hugging Face Hub
+IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
 
 Kind = Literal["vae", "ae"]
 
@@ -325,6 +327,40 @@ class Autoencoder:
             ) from error
         return bounds[0], bounds[1]
 
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Copy the files of the model to a folder, which `load` takes: graphs, card, latents.
+
+        All copies are complete before the first takes its place.
+
+        Args:
+            folder: Made if it is missing. It may be empty or hold this very model already.
+            overwrite: It may hold anything. The files of another model are replaced, and those
+                that this one does not have are removed; what belongs to no model stays.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: The folder holds something else, and `overwrite` is not set.
+            GraphError: The files that this model was loaded from are those of another one by now.
+            FileMissingError: They are gone.
+            FileAccessError: The folder cannot be written.
+        """
+        from vae_onnx import model_files  # what it imports takes time at every start
+
+        target = Path(folder)
+        if not overwrite:
+            model_files.check_target(self.folder, target)
+        with model_files.replacing(target) as partial:
+            model_files.copy(self.folder, partial)
+            copied = Autoencoder(partial).metadata
+            if any(copied.get(key) != self.metadata.get(key) for key in IDENTITY):
+                raise GraphError(
+                    f"{self.folder} holds another model than the one that was loaded from it: "
+                    f"{copied.get('name')}; load it again to save it"
+                )
+        return target
+
     def _check_pair(self) -> None:
         for what in ("latent_dim", "image_shape"):
             ours, theirs = getattr(self.encoder, what), getattr(self.decoder, what)
@@ -333,7 +369,7 @@ class Autoencoder:
                     f"{self.folder}: encoder.onnx and decoder.onnx must agree on {what}, "
                     f"got {ours} and {theirs}"
                 )
-        for key in ("name", "fingerprint"):
+        for key in IDENTITY:
             ours, theirs = self.encoder.metadata.get(key), self.decoder.metadata.get(key)
             if ours != theirs:
                 raise GraphError(
@@ -347,26 +383,39 @@ def models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in MODELS.glob("*/encoder.onnx")))
 
 
-def load(model: str | os.PathLike[str], threads: int | None = None) -> Autoencoder:
-    """Open a bundled model by name, or a folder with `encoder.onnx` and `decoder.onnx`.
+def load(
+    model: str | os.PathLike[str], threads: int | None = None, *, offline: bool = False
+) -> Autoencoder:
+    """Open a bundled model by name, a folder with its graphs, or one of the Hugging Face Hub.
 
     Args:
         model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
+            "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
+            sha256 of its card each time; see `vae_onnx.hub.fetch`.
         threads: How many share the work on a large batch; by default all that there are.
+        offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
 
     Raises:
-        FileMissingError: There is no such model or folder, or the folder lacks a graph.
+        FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
+            or an `offline` model is not in the cache.
+        FileAccessError: The Hub cannot be reached, or does not let this user in.
+        FileError: A file of the Hub is not the one that its card tells of.
         GraphError: A file is no such graph, or the two do not belong together.
+        PackageMissingError: "hf://" needs huggingface_hub.
         InputTypeError: `model` is no name and no path, or `threads` no integer.
-        InputError: `threads` is below 1.
+        InputError: `threads` is below 1, or the reference to the Hub is none.
     """
     if not isinstance(model, str | os.PathLike):
         raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
+    if isinstance(model, str) and model.startswith(HUB):
+        from vae_onnx import hub
+
+        return Autoencoder(hub.fetch(model, offline=offline), threads)
     folder = MODELS / model if model in models() else Path(model)
     if not folder.is_dir():
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
-            f"bundled: {', '.join(models())}"
+            f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"
         )
     return Autoencoder(folder, threads)
 
