@@ -4,10 +4,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from .fake_hub import FakeHub, serve
+if TYPE_CHECKING:
+    from .fake_hub import FakeHub
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,23 +51,10 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def hub(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, only_this_machine: list[str]
-) -> Iterator[FakeHub]:
+) -> Iterator["FakeHub"]:
     """An empty Hugging Face Hub on this machine, with an empty cache and nobody logged in."""
-    from huggingface_hub import constants
+    from .fake_hub import serve  # where huggingface_hub is, which not all tests need
 
-    home = tmp_path / "hf"
-    with serve(home) as fake:
-        for name, value in {
-            "ENDPOINT": fake.url,
-            "HUGGINGFACE_CO_URL_TEMPLATE": fake.url + "/{repo_id}/resolve/{revision}/{filename}",
-            "HF_HOME": str(home),
-            "HF_HUB_CACHE": str(home / "hub"),
-            "HF_TOKEN_PATH": str(home / "token"),
-            "HF_STORED_TOKENS_PATH": str(home / "stored_tokens"),
-            "HF_HUB_OFFLINE": False,
-        }.items():
-            monkeypatch.setattr(constants, name, value)
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    with serve(tmp_path / "hf", monkeypatch) as fake:
         yield fake
     assert only_this_machine == []

@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
 import yaml
+from huggingface_hub import constants, file_download
 
 TOKEN = "hf_of_the_owner"
 API = re.compile(r"/api/models/(?P<name>[^/]+/[^/]+)(?:/(?P<what>\w+)/(?P<rest>.+))?")
@@ -45,6 +47,7 @@ class Repository:
 class FakeHub:
     url: str
     home: Path  # what HF_HOME is: the cache and the token
+    patch: pytest.MonkeyPatch
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)  # "GET /owner/repo/resolve/main/card.json"
     status: int | None = None  # answer everything with this
@@ -57,6 +60,13 @@ class FakeHub:
         self.repositories[name] = repository = Repository(**options)
         repository.commit(files)
         return repository
+
+    def use(self, url: str) -> None:
+        """Let huggingface_hub in this process take this for the Hub."""
+        self.patch.setattr(constants, "ENDPOINT", url)
+        for module in (constants, file_download):  # before 1.0, both have it
+            template = url + "/{repo_id}/resolve/{revision}/{filename}"
+            self.patch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
 
     def log_in(self, token: str = TOKEN) -> None:
         """Leave a token where `hf auth login` does."""
@@ -83,9 +93,17 @@ class FakeHub:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[FakeHub]:
+def serve(home: Path, patch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """Serve a Hub that huggingface_hub takes for the real one: empty, as is the cache in `home`."""
+    patch.setattr(constants, "HF_HOME", str(home))
+    patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+    patch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        patch.delenv(name, raising=False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.hub = FakeHub(f"http://127.0.0.1:{server.server_port}", home)
+    server.hub = FakeHub(f"http://127.0.0.1:{server.server_port}", home, patch)
+    server.hub.use(server.hub.url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -208,6 +208,6 @@ def _is_of_the_disk(error: Exception) -> bool:
 
 def _reason(error: BaseException) -> str:
     """Return the first line of what was said first."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while first := error.__cause__ or error.__context__:
+        error = first
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
