@@ -26,6 +26,7 @@ Files = dict[str, bytes]
 
 @dataclass
 class Repository:
+    name: str
     private: bool = False
     gated: bool = False
     commits: dict[str, Files] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class FakeHub:
         """Make a repository with the files, or with those of a folder."""
         if isinstance(files, Path):
             files = {path.name: path.read_bytes() for path in files.iterdir()}
-        self.repositories[name] = repository = Repository(**options)
+        self.repositories[name] = repository = Repository(name, **options)
         repository.commit(files)
         return repository
 
@@ -158,12 +159,8 @@ class Handler(BaseHTTPRequestHandler):
                 yaml.safe_load(json.loads(body)["content"].split("---\n")[1])
                 self.reply_json({"errors": [], "warnings": []})
             elif found := API.fullmatch(path):
-                name, what, rest = found["name"], found["what"], found["rest"] or "main"
-                repository = self.repository(name)
-                if what in (None, "revision"):
-                    self.info(name, repository, unquote(rest))
-                else:
-                    getattr(self, what)(repository, unquote(rest), body)
+                handler = getattr(self, found["what"] or "revision")
+                handler(self.repository(found["name"]), unquote(found["rest"] or "main"), body)
             else:
                 raise RefusedError(404)
         except RefusedError as refused:
@@ -202,12 +199,12 @@ class Handler(BaseHTTPRequestHandler):
 
     # What is read
 
-    def info(self, name: str, repository: Repository, revision: str) -> None:
+    def revision(self, repository: Repository, revision: str, _: bytes) -> None:
         files = self.files(repository, revision)
         self.reply_json(
             {
-                "id": name,
-                "modelId": name,
+                "id": repository.name,
+                "modelId": repository.name,
                 "private": repository.private,
                 "gated": "manual" if repository.gated else False,
                 "sha": repository.branches.get(revision, revision),
@@ -276,7 +273,9 @@ class Handler(BaseHTTPRequestHandler):
             elif entry["key"] == "deletedFile":
                 del files[entry["value"]["path"]]
         sha = repository.commit(files, branch)
-        self.reply_json({"commitUrl": f"{self.hub.url}/commit/{sha}", "commitOid": sha})
+        self.reply_json(
+            {"commitUrl": f"{self.hub.url}/{repository.name}/commit/{sha}", "commitOid": sha}
+        )
 
     def may_write(self) -> None:
         if not self.known:

@@ -20,7 +20,7 @@ from vae_onnx.errors import (
 )
 
 NAME: Final = r"\w[\w.-]*"
-# References of the Hub's own have no slash in a revision, but for refs/pr/1 and the like.
+# A slash in a revision is written "%2F", but in refs/pr/1 and the like, as the Hub has it.
 PATTERN: Final = re.compile(
     rf"hf://(?P<repository>{NAME}/{NAME})(?:@(?P<revision>refs/{NAME}/{NAME}|[\w.%-]+))?"
     rf"(?:/(?P<folder>{NAME}(?:/{NAME})*))?/?",
@@ -74,16 +74,18 @@ def fetch(reference: str, *, offline: bool = False) -> Path:
             f"{reference} needs huggingface_hub: pip install 'vae-onnx[hub]'"
         ) from error
     offline = offline or constants.HF_HUB_OFFLINE
+    cached = Path(constants.HF_HUB_CACHE, "models--" + place.repository.replace("/", "--"))
+    remedy = (
+        f"if it was damaged on this machine, delete {cached} and load it again, else tell the "
+        f"owner of {place.repository}"
+    )
     try:
-        folder = _download(place, offline)
+        folder = _download(place, offline, remedy)
+    except VaeOnnxError:
+        raise
     except Exception as error:  # of huggingface_hub, of its HTTP client, or of the system
         raise _told(error, reference, place, offline) from error
-    cached = Path(constants.HF_HUB_CACHE, "models--" + place.repository.replace("/", "--"))
-    model_files.verify(
-        folder,
-        f"if it was damaged on this machine, delete {cached} and load it again, else tell the "
-        f"owner of {place.repository}",
-    )
+    model_files.verify(folder, remedy)
     return folder
 
 
@@ -110,7 +112,7 @@ def parse(reference: str) -> Reference:
     return Reference(match["repository"], revision, match["folder"] or "")
 
 
-def _download(place: Reference, offline: bool) -> Path:
+def _download(place: Reference, offline: bool, remedy: str) -> Path:
     """Return the folder in the cache, with all files of the model from one commit."""
     from huggingface_hub import (
         get_hf_file_metadata,
@@ -141,10 +143,10 @@ def _download(place: Reference, offline: bool) -> Path:
         # Says at once what is wrong, where the download would try again for minutes.
         get_hf_file_metadata(hf_hub_url(place.repository, path, revision=place.revision))
     card = get(model_files.CARD, place.revision)
-    commit = card.parents[place.path("").count("/")].name
+    commit = card.parents[len(Path(place.folder).parts)].name
     for name in model_files.GRAPHS:
         get(name, commit)
-    listed = model_files.checksums(card.parent)
+    listed = model_files.checksums(card.parent, remedy)
     for name in (*filter(listed.__contains__, model_files.VARIANTS), model_files.LATENTS):
         if not known(name, commit):
             with contextlib.suppress(EntryNotFoundError):
@@ -156,8 +158,6 @@ def _told(error: Exception, reference: str, place: Reference, offline: bool) -> 
     """Say in errors of this package what came out of huggingface_hub."""
     from huggingface_hub import constants, errors
 
-    if isinstance(error, VaeOnnxError):
-        return error
     if isinstance(error, errors.LocalEntryNotFoundError):
         if offline:
             return FileMissingError(
@@ -168,7 +168,7 @@ def _told(error: Exception, reference: str, place: Reference, offline: bool) -> 
     repository = place.repository
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.HFValidationError):
-        return InputError(f"{reference!r} names no repository: {_reason(error)}")
+        return InputError(f"{reference!r} names no repository: {reason(error)}")
     if isinstance(error, errors.GatedRepoError):
         return FileAccessError(
             f"{repository} is open to those alone whom its owner lets in: ask for it on "
@@ -190,12 +190,12 @@ def _told(error: Exception, reference: str, place: Reference, offline: bool) -> 
         return FileAccessError(f"the Hub refuses to show {repository} (status {status}): {LOGIN}")
     if _is_of_the_disk(error):
         return FileAccessError(
-            f"{reference} cannot be kept in {constants.HF_HUB_CACHE}: {_reason(error)}; make room, "
+            f"{reference} cannot be kept in {constants.HF_HUB_CACHE}: {reason(error)}; make room, "
             "or set HF_HUB_CACHE to another folder"
         )
     return FileAccessError(
         f"{reference} is not in the cache, and {constants.ENDPOINT} does not give it: "
-        f"{_reason(error)}; check the connection and try again"
+        f"{reason(error)}; check the connection and try again"
     )
 
 
@@ -206,8 +206,8 @@ def _is_of_the_disk(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno is not None
 
 
-def _reason(error: BaseException) -> str:
-    """Return the first line of what was said first."""
+def reason(error: BaseException) -> str:
+    """Return the first line of what was said first, before others said theirs about it."""
     while first := error.__cause__ or error.__context__:
         error = first
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -22,6 +22,7 @@ VARIANTS: Final = tuple(
 )
 LATENTS: Final = "latents.npz"
 NAMES: Final = (*GRAPHS, *VARIANTS, CARD, LATENTS)  # all that can belong to a model
+AGAIN: Final = "get the model again"
 
 
 def present(folder: Path) -> list[str]:
@@ -29,8 +30,12 @@ def present(folder: Path) -> list[str]:
     return [name for name in NAMES if (folder / name).is_file()]
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path, remedy: str = AGAIN) -> dict[str, Any]:
     """Read `card.json`.
+
+    Args:
+        folder: Where the model is.
+        remedy: What to do if it is damaged.
 
     Raises:
         FileMissingError: There is none.
@@ -42,24 +47,24 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} is not a JSON file: {error}; get it again") from error
+        raise FileError(f"{path} is not a JSON file: {error}; {remedy}") from error
     if not isinstance(card, dict):
-        raise FileError(f"{path} must hold a JSON object, got {type(card).__name__}; get it again")
+        raise FileError(f"{path} must hold a JSON object, got {type(card).__name__}; {remedy}")
     return card
 
 
-def checksums(folder: Path) -> dict[str, Any]:
-    """Return the sha256 of each file that the card lists.
+def checksums(folder: Path, remedy: str = AGAIN) -> dict[str, Any]:
+    """Return the sha256 of each file that the card lists; see `read_card`.
 
     Raises:
         FileMissingError: There is no card.
         FileError: It is damaged.
     """
-    listed = read_card(folder).get("sha256")
+    listed = read_card(folder, remedy).get("sha256")
     return listed if isinstance(listed, dict) else {}
 
 
-def verify(folder: Path, remedy: str = "get the model again") -> None:
+def verify(folder: Path, remedy: str = AGAIN) -> None:
     """Compare a model's files with the sha256 that its card lists: each graph, what else is listed.
 
     Args:
@@ -70,7 +75,7 @@ def verify(folder: Path, remedy: str = "get the model again") -> None:
         FileMissingError: The folder lacks the card, the encoder or the decoder.
         FileError: The card lists no checksum of a graph, or a file has another one.
     """
-    sums = checksums(folder)
+    sums = checksums(folder, remedy)
     for name in dict.fromkeys((*GRAPHS, *present(folder))):
         if name not in sums and name.endswith(".onnx"):
             raise FileError(
@@ -125,7 +130,8 @@ def copy(source: Path, folder: Path) -> None:
 def replacing(folder: Path) -> Iterator[Path]:
     """Yield an empty folder for the files of a model: once all are complete, they go to `folder`.
 
-    There, they take the place of the files of any other model. Nothing changes if the body raises.
+    There, they take the place of the files of any other model. If the body raises, none of them
+    has changed.
 
     Raises:
         FileAccessError: The folder cannot be written.

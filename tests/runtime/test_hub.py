@@ -1,5 +1,6 @@
 """Models of the Hugging Face Hub, here a small one on this machine (tests/fake_hub.py)."""
 
+import contextlib
 import errno
 import functools
 import hashlib
@@ -14,6 +15,8 @@ import threading
 import huggingface_hub
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import vae_onnx
 from vae_onnx import hub as runtime
@@ -146,6 +149,14 @@ def test_what_is_no_reference_is_refused_before_any_request(hub, reference):
     assert hub.requests == []
 
 
+@given(st.text(max_size=40) | st.from_regex(r"[-a.@/%2F]{1,30}", fullmatch=True))
+def test_whatever_comes_is_read_or_refused(text):
+    with contextlib.suppress(vae_onnx.InputError):
+        place = runtime.parse(f"hf://{text}")
+        parts = (place.repository, place.revision or "main", place.folder)
+        assert not any(part in (".", "..") for part in "/".join(parts).split("/"))
+
+
 def test_a_reference_is_a_string():
     with pytest.raises(vae_onnx.InputTypeError, match="must be a string, got int"):
         runtime.fetch(3)
@@ -257,7 +268,9 @@ def test_a_card_without_checksums(refused, card):
 
 @pytest.mark.parametrize("card", [b"", b"\xff", b"[]", b"[" * 100_000, b"{"])
 def test_a_card_that_is_none(refused, card):
-    assert "card.json " in refused(vae_onnx.FileError, card_json=card)
+    told = refused(vae_onnx.FileError, card_json=card)
+    assert "card.json " in told
+    assert "models--me--tiny and load it again" in told
 
 
 @pytest.mark.parametrize("name", sorted(NEEDED))
