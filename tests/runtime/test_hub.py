@@ -83,12 +83,15 @@ def test_variants_come_along_and_are_checked(hub, files):
 
 
 def test_the_second_load_downloads_nothing(hub, files):
-    hub.add("me/tiny", files)
+    commit = hub.add("me/tiny", files).branches["main"]
     vae_onnx.load("hf://me/tiny")
     assert hub.downloads() == NEEDED
     hub.requests.clear()
     vae_onnx.load("hf://me/tiny")
-    assert hub.downloads() == set()
+    assert hub.requests == ["HEAD /me/tiny/resolve/main/card.json"]  # is there a new commit?
+    hub.requests.clear()
+    vae_onnx.load(f"hf://me/tiny@{commit}")
+    assert hub.requests == []
 
 
 def test_a_new_commit_is_found(hub, files):
