@@ -98,6 +98,19 @@ def evaluate(options: argparse.Namespace) -> None:
         files.write_json(options.out, {"model": name, "data": options.data.name, **result})
 
 
+def bench(options: argparse.Namespace) -> None:
+    """Latency and throughput of a model on this machine."""
+    from vae_onnx.bench import bench, table
+
+    model = vae_onnx.load(
+        options.model,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+    )
+    print(table(model, bench(model, options.batch_sizes, options.rounds)))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vae-onnx",
@@ -179,6 +192,25 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is missing")
     command.add_argument(
         "--overwrite", action="store_true", help="put it in the place of another model there"
+    )
+
+    command = _command(commands, bench, "how fast a model is here, beside a bare onnxruntime")
+    command.add_argument("model", nargs="?", default="mnist-vae", metavar="MODEL")
+    command.add_argument(
+        "--batch-sizes",
+        type=int,
+        nargs="+",
+        default=(1, 16, 256, 4096),
+        metavar="N",
+        help="rows of a call (default 1 16 256 4096)",
+    )
+    command.add_argument(
+        "--rounds", type=int, default=15, help="turns of each (default %(default)s)"
+    )
+    command.add_argument("--device", default="auto", help="cpu, cuda, ... (default %(default)s)")
+    command.add_argument("--threads", type=int, help="by default all that there are")
+    command.add_argument(
+        "--precision", default="float32", help="float32, float16 or int8 (default %(default)s)"
     )
     return parser
 
