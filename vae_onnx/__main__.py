@@ -73,6 +73,11 @@ def grid(options: argparse.Namespace) -> None:
     files.write_pictures(options.out, vae_onnx.load(options.model).grid(options.side))
 
 
+def save(options: argparse.Namespace) -> None:
+    """The files of a model -> a folder."""
+    vae_onnx.load(options.model).save(options.folder, overwrite=options.overwrite)
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Images, labels -> ELBO, log p(x) and the other figures of an evaluation."""
     settings = Settings(options.draws, options.k, options.seed)
@@ -110,8 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vae-onnx",
         description="Run trained autoencoders on files, without PyTorch.",
-        epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them) or a folder with "
-        "encoder.onnx and decoder.onnx. PNG files need Pillow: pip install 'vae-onnx[images]'.",
+        epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
+        "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
+        "Hub: pip install 'vae-onnx[hub]'; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
+        "need Pillow: pip install 'vae-onnx[images]'.",
     )
     parser.add_argument("--version", action="version", version=vae_onnx.__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -179,6 +186,13 @@ def _parser() -> argparse.ArgumentParser:
         "--side", type=int, default=20, help="pictures a side (default %(default)s)"
     )
     _add_out(command)
+
+    command = _command(commands, save, "the files of a model -> a folder, such as ./MODEL")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is missing")
+    command.add_argument(
+        "--overwrite", action="store_true", help="put it in the place of another model there"
+    )
 
     command = _command(commands, bench, "how fast a model is here, beside a bare onnxruntime")
     command.add_argument("model", nargs="?", default="mnist-vae", metavar="MODEL")
