@@ -19,3 +19,11 @@ class RunError(UserError, RuntimeError):
 
 class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
+
+
+class ModelError(UserError, ValueError):
+    """A model folder that cannot be given to others as it is."""
+
+
+class HubError(UserError, OSError):
+    """The Hugging Face Hub cannot be reached, or does not take what is sent."""

@@ -7,10 +7,13 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vae_onnx import checks
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 CGROUP = Path("/sys/fs/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
@@ -92,6 +95,8 @@ def _work_off(work: Callable[[slice], None], todo: Iterator[slice]) -> None:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # takes as long as all of ours to import
+
     return ThreadPoolExecutor(threads, thread_name_prefix="vae_onnx")
 
 

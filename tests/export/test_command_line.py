@@ -24,6 +24,7 @@ COMMANDS = [
     "report",
     "speedrun",
     "ablation",
+    "push",
 ]
 
 

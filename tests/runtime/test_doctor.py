@@ -654,9 +654,25 @@ def test_a_strange_card(folder, found_of, card):
 
 
 def test_a_card_does_not_reach_outside_the_folder(folder):
-    sums = {"../../secret": hashlib.sha256(b"x").hexdigest()}
+    sums = dict.fromkeys(["../../secret", "\0", ".."], hashlib.sha256(b"x").hexdigest())
     (folder.parents[1] / "secret").write_bytes(b"x")
-    assert models.faults(folder, sums) == {"../../secret": "missing"}
+    assert models.faults(folder, sums) == dict.fromkeys(sums, "missing")
+
+
+@pytest.mark.parametrize(
+    ("reference", "command"),
+    [
+        ("hf://owner/repo", "hf download owner/repo --force-download"),
+        ("hf://owner/repo@v1/sub", "hf download owner/repo --revision v1 --force-download"),
+        ("hf://nonsense", "vae-onnx --help"),
+    ],
+)
+def test_a_model_of_the_hub(reference, command, monkeypatch):
+    (finding,) = models.check(reference, None, {"error": "no answer"}, None).findings
+    assert finding.command == command
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda _: None)
+    (finding,) = models.check(reference, None, {"error": "no answer"}, None).findings
+    assert finding.command == "pip install 'vae-onnx[hub]'"
 
 
 def test_a_model_that_is_not_there(found_of):

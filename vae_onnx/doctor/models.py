@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import importlib.util
 import shlex
 from collections.abc import Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any, Final
 
+from vae_onnx import hub, model_files
 from vae_onnx.doctor import pip
 from vae_onnx.doctor.report import Check, Finding
+from vae_onnx.errors import VaeOnnxError
 
 GROUP: Final = "models"
 BUNDLED: Final = Path(__file__).parents[1] / "models"
@@ -27,13 +29,6 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*coder.onnx"))
 
 
-def expected(card: Mapping[str, Any]) -> dict[str, str]:
-    """Return the sha256 of each file that a card lists, those of variants too: name -> sha256."""
-    variants = _mapping(card.get("variants")).values()
-    lists = [_mapping(each).get("sha256") for each in (card, *variants)]
-    return {str(name): str(sha256) for each in lists for name, sha256 in _mapping(each).items()}
-
-
 def faults(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
     """Return which files of a folder are not those expected: name -> "missing" or "changed"."""
     found = {}
@@ -41,21 +36,12 @@ def faults(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
         try:
             with (folder / Path(name).name).open("rb") as file:  # never one outside
                 digest = hashlib.file_digest(file, "sha256")
-        except OSError:
+        except (OSError, ValueError):  # a name may be none that a file can have
             found[name] = "missing"
         else:
             if digest.hexdigest() != sha256:
                 found[name] = "changed"
     return found
-
-
-def read_card(folder: Path) -> dict[str, Any] | None:
-    """Return `card.json`, None where there is none that can be read."""
-    try:
-        card = json.loads((folder / "card.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return card if isinstance(card, dict) else None
 
 
 def check(
@@ -75,8 +61,7 @@ def check(
         package: That of vae_onnx, with which the bundled models come.
         explained: Whether another check has found why none opens.
     """
-    card = read_card(folder) if folder else None
-    sums = expected(card or {})
+    card, sums = _read_card(folder) if folder else (None, {})
     wrong = faults(folder, sums) if folder else {}
     if folder and folder.parent == BUNDLED and not sums:
         wrong["card.json"] = "missing" if card is None else "without checksums"
@@ -102,9 +87,19 @@ def check(
     return Check(f"model.{name}", GROUP, name, value, facts, findings, "error" in answer)
 
 
+def _read_card(folder: Path) -> tuple[Mapping[str, Any] | None, Mapping[str, str]]:
+    """Return the card, None where there is none that can be read, and its checksums."""
+    try:
+        return model_files.read_card(folder), model_files.checksums(folder)
+    except VaeOnnxError:
+        return None, {}
+
+
 def _remedy(
     name: str, folder: Path | None, card: Mapping[str, Any] | None, package: Distribution | None
 ) -> str:
+    if name.startswith("hf://"):
+        return _download(name)
     if folder is None:
         return "vae-onnx info"
     if folder.parent == BUNDLED:
@@ -118,5 +113,12 @@ def _remedy(
     return shlex.join(["python", "-m", "export", "onnx", run, "--out", str(folder)])
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _download(reference: str) -> str:
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return pip.install("vae-onnx[hub]")
+    try:
+        place = hub.parse(reference)
+    except VaeOnnxError:
+        return "vae-onnx --help"
+    revision = ["--revision", place.revision] if place.revision else []
+    return shlex.join(["hf", "download", place.repository, *revision, "--force-download"])
