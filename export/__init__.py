@@ -5,5 +5,6 @@ Reading order: `config` (what can be chosen), `data` and `folder`, `model` and `
 `card` and `checkpoint` (a run and what it leaves behind), `evaluate`, `figures`, `compare` and
 `report` (what is made of it), `ablation` and `speedrun` (how good the recipe is), `graphs` and
 `drawing` (the ONNX files that cross the wall to `vae_onnx`), `golden` (what other hosts of them are
-tested with), `__main__` (the commands). `errors`, `files` and `markdown` serve all of them.
+tested with), `network`, `rounding` and `c_source` (the graphs again as C99 without any runtime),
+`__main__` (the commands). `errors`, `files` and `markdown` serve all of them.
 """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 try:
     import tyro
@@ -135,6 +135,25 @@ def golden(
     write(out, images)
 
 
+def c_source(
+    model: tyro.conf.Positional[str],
+    out: OptionalPath = None,
+    precision: Literal["float32", "int8"] = "float32",
+    data_dir: OptionalPath = None,
+) -> None:
+    """Write a model as one C99 header that needs no library: weights, encode, decode, reconstruct.
+
+    Args:
+        model: Name of a bundled model, or a folder with encoder.onnx and decoder.onnx.
+        out: File to write; else the model's name with the suffix .h, in this folder.
+        precision: Of the two large matrices; what int8 costs is measured and stated in the header.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.c_source import write
+
+    write(model, out, precision, data_dir)
+
+
 def all_(
     config: FlatRecipe,
     out: Path,
@@ -231,6 +250,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "onnx": onnx,
     "drawing": drawing,
     "golden": golden,
+    "c-source": c_source,
     "all": all_,
     "report": report,
     "speedrun": speedrun,

@@ -19,3 +19,7 @@ class RunError(UserError, RuntimeError):
 
 class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
+
+
+class StructureError(UserError, RuntimeError):
+    """A graph that is sound, but whose network is of another structure than the one asked for."""

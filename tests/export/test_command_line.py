@@ -21,6 +21,7 @@ COMMANDS = [
     "onnx",
     "drawing",
     "golden",
+    "c-source",
     "all",
     "report",
     "speedrun",
