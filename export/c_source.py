@@ -79,13 +79,20 @@ static inline void name_affine_int8(
 }
 """
 
-RELU: Final = """\
+UNITS: Final = """\
 static inline void name_relu(float *h, int units)
 {
     int j;
     for (j = 0; j < units; ++j)
         if (h[j] < 0.0f)
             h[j] = 0.0f;
+}
+
+/* 1 / (1 + exp(-logit)) without an exp that overflows, so that -ffast-math does no harm. */
+static inline float name_sigmoid(float logit)
+{
+    const float e = expf(-fabsf(logit));
+    return (logit < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 """
 
@@ -107,7 +114,7 @@ static inline void name_decode(const float z[NAME_LATENT_DIM], float x_recon[NAM
     name_relu(h, NAME_DECODER_UNITS);
 {logits_layer}
     for (i = 0; i < NAME_PIXELS; ++i)
-        x_recon[i] = 1.0f / (1.0f + expf(-x_recon[i]));
+        x_recon[i] = name_sigmoid(x_recon[i]);
 }}
 
 static inline void name_reconstruct(const float x[NAME_PIXELS], float x_recon[NAME_PIXELS])
@@ -150,7 +157,7 @@ def write(
     measured = ""
     if precision == "int8":
         exact, weights = weights, rounding.to_int8(loaded, weights)
-        measured = change(loaded, exact, weights, data_dir)
+        measured = _measured(loaded, exact, weights, data_dir)
     out = out or Path(f"{prefix(loaded)}.h")
     text = source(loaded, weights, measured)
     files.write_text(out, text)
@@ -180,7 +187,7 @@ def source(model: vae_onnx.Autoencoder, weights: Network, measured: str = "") ->
         *(_arrays(name, layer) for name, layer in layers.items()),
         AFFINE,
         *([AFFINE_INT8] if eight_bits else []),
-        RELU,
+        UNITS,
         DEFINITIONS.format(**_words(weights)),
         "#endif /* NAME_H */",
     ]
@@ -196,32 +203,47 @@ def prefix(model: vae_onnx.Autoencoder) -> str:
     return name if name[:1].isalpha() else f"model_{name}".strip("_")
 
 
-def change(
+def losses(
     model: vae_onnx.Autoencoder, exact: Network, rounded: Network, data_dir: Path | None = None
-) -> str:
-    """Tell what rounding changes on the complete test set; where there is none, print so.
+) -> tuple[int, float, float]:
+    """Measure what rounding changes on the complete test set of a model's data set.
 
-    The evaluation is that of the model's card: for a VAE the ELBO with 16 draws of the noise, for
-    an AE the reconstruction loss.
+    The evaluation is that of the model's card: for a VAE -ELBO with 16 draws of the noise, for an
+    AE the reconstruction loss.
+
+    Returns:
+        How many images there are, and the mean loss of either network in nats per image.
+
+    Raises:
+        FileNotFoundError: The test set is missing.
+        DataError: It is damaged, or none that this program knows.
     """
     from export import data  # only here is torch needed
 
     dataset = model.metadata.get("dataset", "")
-    try:
-        if dataset not in DATASETS:
-            raise DataError(f"there is no test set called {dataset!r}")
-        test = data.load_test(dataset, data_dir)
-    except (DataError, FileNotFoundError) as error:
-        print(f"the change of ELBO by int8 is not measured: {error}", file=sys.stderr)
-        return ""
-    x = test.x.numpy()
+    if dataset not in DATASETS:
+        raise DataError(f"there is no test set called {dataset!r}")
+    x = data.load_test(dataset, data_dir).x.numpy()
     before, after = (
         evaluation.losses(x, part.encode(x), part.decode)["total"] for part in (exact, rounded)
     )
+    return len(x), before, after
+
+
+def _measured(
+    model: vae_onnx.Autoencoder, exact: Network, rounded: Network, data_dir: Path | None
+) -> str:
+    """Tell what `losses` gives; where there is no test set print that, and tell nothing."""
+    try:
+        images, before, after = losses(model, exact, rounded, data_dir)
+    except (DataError, FileNotFoundError) as error:
+        print(f"the change of ELBO by int8 is not measured: {error}", file=sys.stderr)
+        return ""
     what, sign = ("ELBO", -1) if model.kind == "vae" else ("reconstruction loss", 1)
     return (
-        f"{what} {sign * after:.3f} nats per image on the {len(x):,} test images of {dataset}, "
-        f"in float32 {sign * before:.3f}: a change of {sign * (after - before):+.3f}"
+        f"{what} {sign * after:.3f} nats per image on the {images:,} test images of "
+        f"{model.metadata['dataset']}, in float32 {sign * before:.3f}: "
+        f"a change of {sign * (after - before):+.3f}"
     )
 
 
@@ -256,8 +278,8 @@ def _comment(model: vae_onnx.Autoencoder, weights: Network, measured: str) -> st
         + (f", {told['polarity']}" if "polarity" in told else "")
         + "; of pixels in 0..255 take v / 255.0f",
         codes: f"float[{model.latent_dim}]" + (" each" if model.kind == "vae" else ""),
-        "needs": f"expf of libm, and {stack:,} bytes of stack for hidden units; allocates nothing, "
-        "writes to no global",
+        "needs": f"expf and fabsf of libm, and {stack:,} bytes of stack for hidden units; "
+        "allocates nothing, writes to no global",
     }
     intro = (
         f"Include it where the model is used: everything is static, so that each source file that "

@@ -8,6 +8,7 @@ import os
 import platform
 from pathlib import Path
 
+import hosts
 import numpy as np
 import onnxruntime as ort
 import runtime
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
     title = "# Benchmarks\n\n`make bench` writes this page."
-    page = "\n\n".join([title, runtime.section(), training.section(), machine()])
+    page = "\n\n".join(
+        [title, runtime.section(), hosts.hosts_section(), training.section(), machine()]
+    )
     write_text(out, page)
     print(page)
 

@@ -1,6 +1,7 @@
 """demo/embed/cpp, built with CMake against OpenVINO's wheel."""
 
 import ctypes
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from PIL import Image
 
 import vae_onnx
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("cmake") and shutil.which("g++")), reason="cmake and g++ are not installed"
+)
 
 SOURCE = Path(__file__).parent / "cpp"
 MODEL = vae_onnx.load("mnist-vae").folder

@@ -1,5 +1,8 @@
 """The bundled graphs in other engines: OpenVINO, and onnx's own reference."""
 
+import contextlib
+import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 import vae_onnx
 
+ROOT = Path(__file__).parents[2]
 FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
@@ -30,7 +34,10 @@ def run(request):
 
 
 # The sigmoid is 1 / (1 + exp(-x)), which is right at exp's overflow too.
-@pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
+overflow = pytest.mark.filterwarnings("ignore:overflow encountered in exp:RuntimeWarning")
+
+
+@overflow
 def test_the_graphs_agree(run, golden, assert_agree):
     codes = run(golden.folder / "encoder.onnx", golden.tensors["x"])
     assert codes.keys() == golden.codes.keys()
@@ -51,3 +58,18 @@ def test_openvino_takes_any_batch(golden, assert_agree):
     z, x_recon = golden.tensors["z"], golden.tensors["x_recon"]
     for size in (1, 2, 7, len(z)):
         assert_agree(np.asarray(compiled(z[:size])[0]), x_recon[:size])
+
+
+@overflow
+def test_the_blocks_of_the_page_print_what_stands_below_them(monkeypatch):
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    section = page.partition("## Other engines")[2]
+    blocks = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 2
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for code, printed in blocks:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(compile(code, "embedding.md", "exec"), names)
+        assert output.getvalue() == printed

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from export.errors import ConfigError, StructureError
 from vae_onnx import Posterior, evaluation
 from vae_onnx.evaluation import Settings
 
-HOST = Path(__file__).parent / "c99" / "host.c"
-GOLDEN = Path(__file__).parents[1] / "golden"
+pytestmark = pytest.mark.skipif(not shutil.which("g++"), reason="gcc and g++ are not installed")
+
+ROOT = Path(__file__).parents[2]
+HOST = ROOT / "tests" / "export" / "c99" / "host.c"
+GOLDEN = ROOT / "tests" / "golden"
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wcast-qual"]
 C99 = ["gcc", "-std=c99", *STRICT, "-Wdouble-promotion", "-Wstrict-prototypes"]
 CPP = ["g++", "-std=c++11", *STRICT, "-x", "c++"]
@@ -124,6 +128,18 @@ def test_it_is_the_same_in_cpp(precision, headers, tmp_path):
         assert path.read_bytes() == (tmp_path / "cpp" / path.name).read_bytes()
 
 
+def test_fast_math_does_no_harm(headers, tmp_path):
+    """Games are often compiled so; logits of -100 and below are there, where exp overflows."""
+    model = vae_onnx.load("mnist-vae")
+    options = ["-DPROGRAM", "-O3", "-ffast-math"]
+    run(
+        compiled(C99, headers("mnist-vae"), model, tmp_path / "host", *options),
+        "mnist-vae",
+        tmp_path,
+    )
+    assert_agree(np.fromfile(tmp_path / "x_recon.f32", "<f4"), golden("mnist-vae", "x_recon"))
+
+
 def test_two_models_go_into_one_program(headers, tmp_path):
     vae, ae = headers("mnist-vae"), headers("mnist-ae", "int8")
     (tmp_path / "both.c").write_text(f"""
@@ -210,6 +226,20 @@ def test_rounding_for_the_codes_beats_the_nearest():
     ours = total(rounding.to_int8(model, exact).logits) - baseline
     assert nearest > 0.5
     assert ours < nearest / 20
+
+
+# The page
+
+
+def test_the_program_of_the_page_prints_what_stands_below_it(headers, tmp_path):
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    pattern = r"```c\n(.*?)```.*?`(gcc [^`]*)`.*?```text\n(.*?)```"
+    source, command_line, printed = re.search(pattern, page, re.DOTALL).groups()
+    (tmp_path / "digit.c").write_text(source)
+    shutil.copy(headers("mnist-vae"), tmp_path / "mnist_vae.h")
+    subprocess.run([*command_line.split(), "-Wall", "-Wextra", "-Werror"], cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "a.out"], capture_output=True, text=True, check=True)
+    assert [line.rstrip() for line in done.stdout.splitlines()] == printed.splitlines()
 
 
 # Rounding
