@@ -72,7 +72,7 @@ static inline void name_affine_int8(
         if (x_i == 0.0f)
             continue;
         for (j = 0; j < outputs; ++j)
-            y[j] += x_i * (float)weight[j];
+            y[j] += x_i * weight[j];
     }
     for (j = 0; j < outputs; ++j)
         y[j] = scale[j] * y[j] + bias[j];

@@ -75,9 +75,9 @@ def hosts_section() -> str:
     return f"""## Hosts of the graphs
 
 Median time of one call from Python, of which {microseconds(call)} are ctypes' in those of C and
-C++, and the most memory that a program has which decodes once. C99 is what `python -m export
-c-source` writes, compiled by `gcc -O3` for any x86-64 processor; it passes over inputs that are 0,
-as most pixels of a digit are. OpenVINO computes in float32 on one thread.
+C++, and the most memory that a small program with the model takes. C99 is what
+`python -m export c-source` writes, compiled by `gcc -O3` for any x86-64 processor; it passes over
+inputs that are 0, as most pixels of a digit are. OpenVINO computes in float32 on one thread.
 
 {table(header, rows)}
 
@@ -97,10 +97,9 @@ def int8_section() -> str:
         _, before, after = c_source.losses(model, exact, rounded)
         _, _, plain = c_source.losses(model, exact, nearest)
         sizes = [f"{size(weights) / 1e6:.2f} MB" for weights in (exact, rounded)]
-        rows.append(
-            [f"`{name}`", f"{before:.3f}", f"{after:.3f}", f"{after - before:+.3f}", *sizes]
-        )
-    header = ["C99", "float32", "int8", "change", "weights in float32", "in int8"]
+        changes = [f"{loss - before:+.3f}" for loss in (after, plain)]
+        rows.append([f"`{name}`", f"{before:.3f}", *changes, *sizes])
+    header = ["C99", "float32", "int8", "to the nearest", "weights in float32", "in int8"]
     return f"""Nats per image on the complete test sets: -ELBO of a VAE, reconstruction loss of an
 AE; what int8 adds to it, as `python -m export c-source --precision int8` states it; and what it
 would add if each weight were rounded to the nearest step.
