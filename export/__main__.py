@@ -23,7 +23,7 @@ from export.errors import ConfigError, DivergedError, UserError
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-RunFolder = tyro.conf.Positional[Path]
+Folder = tyro.conf.Positional[Path]
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 
 
@@ -55,7 +55,7 @@ def train(
 
 
 def evaluate(
-    run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
+    run: Folder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
 ) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
@@ -71,7 +71,7 @@ def evaluate(
     evaluate(run, data_dir, draws, k, seed)
 
 
-def figures(vae: RunFolder, ae: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Draw the figures of a VAE and an AE of the same data set.
 
     Args:
@@ -97,7 +97,7 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
     compare(runs, out)
 
 
-def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def onnx(run: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
 
     Args:
@@ -242,6 +242,29 @@ def ablation(
     ablate(config, out, page, device, data_dir)
 
 
+def push(
+    model: Folder,
+    repository: tyro.conf.Positional[str],
+    private: Flag = False,
+    revision: Annotated[str | None, tyro.conf.arg(metavar="BRANCH")] = None,
+    message: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None,
+    dry_run: Flag = False,
+) -> None:
+    """Upload a model folder to the Hugging Face Hub, with a model card, in one commit.
+
+    Args:
+        model: Model folder, as `onnx` writes it.
+        repository: OWNER/REPO on the Hub; made if there is none.
+        private: Nobody else may see it.
+        revision: Branch to write to, made if there is none; else the default branch.
+        message: Of the commit.
+        dry_run: Write the card, README.md, into the model folder, list the files, and send nothing.
+    """
+    from export.push import push
+
+    push(model, repository, private, revision, message, dry_run)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
@@ -255,6 +278,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": report,
     "speedrun": speedrun,
     "ablation": ablation,
+    "push": push,
 }
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import vae_onnx
 from export import files, network, rounding
-from export.config import DATASETS
+from export.config import DATASETS, KINDS
 from export.errors import ConfigError, DataError, StructureError
 from export.network import Dense, Network
 from export.rounding import Rounded
@@ -20,7 +20,6 @@ from vae_onnx.errors import GraphError
 
 Number = Literal["float32", "int8"]
 
-KINDS: Final = {"vae": "variational autoencoder (VAE)", "ae": "plain autoencoder (AE)"}
 COPYRIGHT: Final = "Copyright (c) 2026 the vae-onnx authors"
 COLUMNS: Final = 100
 PER_LINE: Final = {"float": 8, "signed char": 25}

@@ -23,3 +23,11 @@ class DivergedError(UserError, ArithmeticError):
 
 class StructureError(UserError, RuntimeError):
     """A graph that is sound, but whose network is of another structure than the one asked for."""
+
+
+class ModelError(UserError, ValueError):
+    """A model folder that cannot be given to others as it is."""
+
+
+class HubError(UserError, OSError):
+    """The Hugging Face Hub cannot be reached, or does not take what is sent."""

@@ -10,6 +10,9 @@ from vae_onnx import likelihood
 from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
 from vae_onnx.drawing import drawing_to_x
 from vae_onnx.errors import (
+    ClosedError,
+    DeviceError,
+    DeviceWarning,
     FileAccessError,
     FileError,
     FileMissingError,
@@ -23,7 +26,10 @@ from vae_onnx.images import tile, to_uint8
 
 __all__ = [
     "Autoencoder",
+    "ClosedError",
     "Decoder",
+    "DeviceError",
+    "DeviceWarning",
     "Encoder",
     "FileAccessError",
     "FileError",

@@ -73,6 +73,11 @@ def grid(options: argparse.Namespace) -> None:
     files.write_pictures(options.out, vae_onnx.load(options.model).grid(options.side))
 
 
+def save(options: argparse.Namespace) -> None:
+    """The files of a model -> a folder."""
+    vae_onnx.load(options.model).save(options.folder, overwrite=options.overwrite)
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Images, labels -> ELBO, log p(x) and the other figures of an evaluation."""
     settings = Settings(options.draws, options.k, options.seed)
@@ -93,12 +98,27 @@ def evaluate(options: argparse.Namespace) -> None:
         files.write_json(options.out, {"model": name, "data": options.data.name, **result})
 
 
+def bench(options: argparse.Namespace) -> None:
+    """Latency and throughput of a model on this machine."""
+    from vae_onnx.bench import bench, table
+
+    model = vae_onnx.load(
+        options.model,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+    )
+    print(table(model, bench(model, options.batch_sizes, options.rounds)))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vae-onnx",
         description="Run trained autoencoders on files, without PyTorch.",
-        epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them) or a folder with "
-        "encoder.onnx and decoder.onnx. PNG files need Pillow: pip install 'vae-onnx[images]'.",
+        epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
+        "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
+        "Hub: pip install 'vae-onnx[hub]'; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
+        "need Pillow: pip install 'vae-onnx[images]'.",
     )
     parser.add_argument("--version", action="version", version=vae_onnx.__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -166,6 +186,32 @@ def _parser() -> argparse.ArgumentParser:
         "--side", type=int, default=20, help="pictures a side (default %(default)s)"
     )
     _add_out(command)
+
+    command = _command(commands, save, "the files of a model -> a folder, such as ./MODEL")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is missing")
+    command.add_argument(
+        "--overwrite", action="store_true", help="put it in the place of another model there"
+    )
+
+    command = _command(commands, bench, "how fast a model is here, beside a bare onnxruntime")
+    command.add_argument("model", nargs="?", default="mnist-vae", metavar="MODEL")
+    command.add_argument(
+        "--batch-sizes",
+        type=int,
+        nargs="+",
+        default=(1, 16, 256, 4096),
+        metavar="N",
+        help="rows of a call (default 1 16 256 4096)",
+    )
+    command.add_argument(
+        "--rounds", type=int, default=15, help="turns of each (default %(default)s)"
+    )
+    command.add_argument("--device", default="auto", help="cpu, cuda, ... (default %(default)s)")
+    command.add_argument("--threads", type=int, help="by default all that there are")
+    command.add_argument(
+        "--precision", default="float32", help="float32, float16 or int8 (default %(default)s)"
+    )
     return parser
 
 

@@ -14,7 +14,7 @@ from vae_onnx import checks
 
 CGROUP = Path("/sys/fs/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
-LEAST = 16  # rows for which another thread is worth waking
+LEAST = 64  # rows for which another thread is worth waking
 
 
 def available() -> int:
@@ -35,6 +35,11 @@ def check(threads: int | None) -> int:
         InputError: It is below 1.
     """
     return available() if threads is None else checks.integer(threads, "threads", at_least=1)
+
+
+def alone(threads: int) -> int:
+    """Return how many rows at most are best computed by whoever asks: `blocks` makes one block."""
+    return BLOCK if threads == 1 else 2 * LEAST - 1
 
 
 def blocks(rows: int, threads: int) -> list[slice]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import openvino
-from runtime import MODEL, alternate
 from tqdm import tqdm
 
 import vae_onnx
 from export import c_source, network, rounding
 from export.markdown import table
+from vae_onnx.bench import alternate
 
 PEAK = """
 #include <stdio.h>
@@ -37,11 +37,13 @@ int main(int count, char **words)
     return status != 0;
 }
 """
+MODEL = "mnist-vae"
+ROUNDS = 15
 TESTS = Path(__file__).parents[1]
 CODE = f"import vae_onnx; vae_onnx.load({MODEL!r}).decode([[0.5, -1]])"
 
 
-def hosts_section() -> str:
+def section() -> str:
     """Return the section; builds what it measures."""
     model = vae_onnx.load(MODEL)
     with tempfile.TemporaryDirectory() as name:
@@ -60,13 +62,15 @@ def hosts_section() -> str:
         encode["Python, vae_onnx"] = lambda: model.encode(x)
         programs = {name: program for name, (_, program) in hosts.items()}
         programs["Python, vae_onnx"] = [sys.executable, "-c", CODE]
-        call = alternate({"ctypes": decode_call(hosts["C99, float32"][0], z[:0])})["ctypes"]
-        decoded, encoded = alternate(decode), alternate(encode)
+        call = alternate({"ctypes": decode_call(hosts["C99, float32"][0], z[:0])}, ROUNDS)[
+            "ctypes"
+        ].p50
+        decoded, encoded = alternate(decode, ROUNDS), alternate(encode, ROUNDS)
         rows = [
             [
                 name,
-                microseconds(decoded[name]),
-                microseconds(encoded[name]),
+                microseconds(decoded[name].p50),
+                microseconds(encoded[name].p50),
                 f"{peak_memory(program, folder) / 1e6:.0f} MB",
             ]
             for name, program in programs.items()
@@ -190,4 +194,4 @@ def microseconds(value: float) -> str:
 
 
 if __name__ == "__main__":
-    print(hosts_section())
+    print(section())

@@ -26,6 +26,7 @@ COMMANDS = [
     "report",
     "speedrun",
     "ablation",
+    "push",
 ]
 
 
