@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 try:
     import tyro
@@ -119,6 +119,39 @@ def drawing(out: Path) -> None:
     from export.drawing import write
 
     write(out)
+
+
+def golden(
+    out: Path = Path("tests/golden"), images: Path = Path("tests/runtime/images.npz")
+) -> None:
+    """Write golden vectors of the bundled models, which other hosts of the graphs are tested with.
+
+    Args:
+        out: Folder to write.
+        images: .npz archive of test images, an array for each data set.
+    """
+    from export.golden import write
+
+    write(out, images)
+
+
+def c_source(
+    model: tyro.conf.Positional[str],
+    out: OptionalPath = None,
+    precision: Literal["float32", "int8"] = "float32",
+    data_dir: OptionalPath = None,
+) -> None:
+    """Write a model as one C99 header that needs no library: weights, encode, decode, reconstruct.
+
+    Args:
+        model: Name of a bundled model, or a folder with encoder.onnx and decoder.onnx.
+        out: File to write; else the model's name with the suffix .h, in this folder.
+        precision: Of the two large matrices; what int8 costs is measured and stated in the header.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.c_source import write
+
+    write(model, out, precision, data_dir)
 
 
 def all_(
@@ -239,6 +272,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare,
     "onnx": onnx,
     "drawing": drawing,
+    "golden": golden,
+    "c-source": c_source,
     "all": all_,
     "report": report,
     "speedrun": speedrun,

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from export import files, markdown, runs
-from export.config import DATASETS, Config
+from export.config import DATASETS, KINDS, Config
 from export.model import build, parameters
 from export.runs import CURVES, Epoch
 
 CARD: Final = "README.md"
-KINDS: Final = {"vae": "variational autoencoder (VAE)", "ae": "plain autoencoder (AE)"}
 
 
 def write(run: Path) -> None:

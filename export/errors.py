@@ -21,6 +21,10 @@ class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
 
 
+class StructureError(UserError, RuntimeError):
+    """A graph that is sound, but whose network is of another structure than the one asked for."""
+
+
 class ModelError(UserError, ValueError):
     """A model folder that cannot be given to others as it is."""
 

@@ -6,6 +6,7 @@ python tests/bench/page.py --out docs/benchmarks.md
 import argparse
 from pathlib import Path
 
+import hosts
 import process
 import runtime
 import torch
@@ -19,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    sections = [part.section() for part in (runtime, process, training)]
+    sections = [part.section() for part in (runtime, process, hosts, training)]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
     write_text(out, page)

@@ -20,6 +20,8 @@ COMMANDS = [
     "compare",
     "onnx",
     "drawing",
+    "golden",
+    "c-source",
     "all",
     "report",
     "speedrun",
