@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 try:
     import tyro
@@ -23,7 +23,7 @@ from export.errors import ConfigError, DivergedError, UserError
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-RunFolder = tyro.conf.Positional[Path]
+Folder = tyro.conf.Positional[Path]
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 
 
@@ -55,7 +55,7 @@ def train(
 
 
 def evaluate(
-    run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
+    run: Folder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
 ) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
@@ -71,7 +71,7 @@ def evaluate(
     evaluate(run, data_dir, draws, k, seed)
 
 
-def figures(vae: RunFolder, ae: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Draw the figures of a VAE and an AE of the same data set.
 
     Args:
@@ -97,7 +97,7 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
     compare(runs, out)
 
 
-def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def onnx(run: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
 
     Args:
@@ -146,6 +146,39 @@ def drawing(out: Path) -> None:
     from export.drawing import write
 
     write(out)
+
+
+def golden(
+    out: Path = Path("tests/golden"), images: Path = Path("tests/runtime/images.npz")
+) -> None:
+    """Write golden vectors of the bundled models, which other hosts of the graphs are tested with.
+
+    Args:
+        out: Folder to write.
+        images: .npz archive of test images, an array for each data set.
+    """
+    from export.golden import write
+
+    write(out, images)
+
+
+def c_source(
+    model: tyro.conf.Positional[str],
+    out: OptionalPath = None,
+    precision: Literal["float32", "int8"] = "float32",
+    data_dir: OptionalPath = None,
+) -> None:
+    """Write a model as one C99 header that needs no library: weights, encode, decode, reconstruct.
+
+    Args:
+        model: Name of a bundled model, or a folder with encoder.onnx and decoder.onnx.
+        out: File to write; else the model's name with the suffix .h, in this folder.
+        precision: Of the two large matrices; what int8 costs is measured and stated in the header.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.c_source import write
+
+    write(model, out, precision, data_dir)
 
 
 def all_(
@@ -236,6 +269,29 @@ def ablation(
     ablate(config, out, page, device, data_dir)
 
 
+def push(
+    model: Folder,
+    repository: tyro.conf.Positional[str],
+    private: Flag = False,
+    revision: Annotated[str | None, tyro.conf.arg(metavar="BRANCH")] = None,
+    message: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None,
+    dry_run: Flag = False,
+) -> None:
+    """Upload a model folder to the Hugging Face Hub, with a model card, in one commit.
+
+    Args:
+        model: Model folder, as `onnx` writes it.
+        repository: OWNER/REPO on the Hub; made if there is none.
+        private: Nobody else may see it.
+        revision: Branch to write to, made if there is none; else the default branch.
+        message: Of the commit.
+        dry_run: Write the card, README.md, into the model folder, list the files, and send nothing.
+    """
+    from export.push import push
+
+    push(model, repository, private, revision, message, dry_run)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
@@ -244,10 +300,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "onnx": onnx,
     "quantize": quantize,
     "drawing": drawing,
+    "golden": golden,
+    "c-source": c_source,
     "all": all_,
     "report": report,
     "speedrun": speedrun,
     "ablation": ablation,
+    "push": push,
 }
 
 

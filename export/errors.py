@@ -17,9 +17,17 @@ class RunError(UserError, RuntimeError):
     """A file of a run folder that is damaged, or was written by something else."""
 
 
-class ModelError(UserError, RuntimeError):
-    """A file of a model folder that is damaged, or was written by something else."""
-
-
 class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
+
+
+class StructureError(UserError, RuntimeError):
+    """A graph that is sound, but whose network is of another structure than the one asked for."""
+
+
+class ModelError(UserError, ValueError):
+    """A model folder that cannot be used as it is: a file is damaged, or of something else."""
+
+
+class HubError(UserError, OSError):
+    """The Hugging Face Hub cannot be reached, or does not take what is sent."""

@@ -25,9 +25,9 @@ from tqdm import tqdm
 from export import data, markdown
 from export.config import DATASETS, DRAWS, Config, Variant
 from export.errors import ConfigError, ModelError, UserError
-from export.graphs import BATCH_SIZES, CARD, replacing, write_card
+from export.graphs import BATCH_SIZES, write_card
 from export.precision import find_product, inputs_of, tell, to_float16, to_int8
-from vae_onnx import Autoencoder, Decoder, Encoder, Posterior, VaeOnnxError, evaluation
+from vae_onnx import Autoencoder, Decoder, Encoder, Posterior, VaeOnnxError, evaluation, model_files
 from vae_onnx.evaluation import Settings
 from vae_onnx.graph import Array
 
@@ -162,7 +162,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         FileNotFoundError: it is missing.
         ModelError: it is damaged, or of other graphs, or of another version.
     """
-    path = folder / CARD
+    path = folder / model_files.CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         known = {f"{side}.onnx": card["sha256"][f"{side}.onnx"] for side in SIDES}
@@ -362,7 +362,8 @@ def write(
 ) -> None:
     """Write variants and card: all files are complete before the first takes its place."""
     card = {**model.card, "variants": {**model.card.get("variants", {}), **told}}
-    with replacing(model.folder) as folder:
+    with model_files.replacing(model.folder) as folder:
+        model_files.copy(model.folder, folder)
         for files in made.values():
             for name, content in files.items():
                 (folder / name).write_bytes(content)

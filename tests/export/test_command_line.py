@@ -21,10 +21,13 @@ COMMANDS = [
     "onnx",
     "quantize",
     "drawing",
+    "golden",
+    "c-source",
     "all",
     "report",
     "speedrun",
     "ablation",
+    "push",
 ]
 
 
