@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 import vae_onnx
-from export import files, network, rounding
+from export import files, network, short_network
 from export.config import DATASETS, KINDS
 from export.errors import ConfigError, DataError, StructureError
 from export.network import Dense, Network
-from export.rounding import Rounded
+from export.short_network import Rounded
 from vae_onnx import evaluation
 from vae_onnx.errors import GraphError
 
@@ -133,7 +133,7 @@ def write(
     Args:
         model: Name of a bundled model, or a folder with encoder.onnx and decoder.onnx.
         out: File to write; by default the model's name with the suffix .h, in this folder.
-        precision: Of the two large matrices, see `export.rounding`.
+        precision: Of the two large matrices, see `export.short_network`.
         data_dir: Folder of the data sets, where the change of ELBO by int8 is measured.
 
     Returns:
@@ -155,7 +155,7 @@ def write(
     weights = network.read(loaded)
     measured = ""
     if precision == "int8":
-        exact, weights = weights, rounding.to_int8(loaded, weights)
+        exact, weights = weights, short_network.to_int8(loaded, weights)
         measured = _measured(loaded, exact, weights, data_dir)
     out = out or Path(f"{prefix(loaded)}.h")
     text = source(loaded, weights, measured)

@@ -15,7 +15,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from export.config import Variant
 from export.errors import ModelError
-from export.gptq import round_weights
+from export.rounding import round_weights
 from vae_onnx.graph import Array
 
 # Inputs of a product are 0 to ..._STEPS, weights up to ..._WEIGHT either way. Processors without

@@ -1,103 +1,83 @@
-"""Weights in 8 bits, rounded so that what a layer gives changes least.
+"""Weights to whole numbers, so that the products of real inputs change as little as can be.
 
-Nearest rounding, row by row, costs the bundled models of two latent dimensions 1 to 3 nats: what
-their hidden units give varies together, so that the errors of a row add up. Here each column's
-error is made up for by the columns that are still to be rounded (Frantar et al., GPTQ, 2023, which
-is Hassibi & Stork's optimal brain surgeon, 1993): 0.02 to 0.15 nats. No images are needed: codes
-are drawn from the prior, and what the decoder makes of them is shown to the encoder.
+To round each weight to the nearest is not the best: the inputs of a layer are far from independent,
+and what one weight loses another can make up for. So the weights are rounded one after another, and
+each time those that are still to come move to where they undo most of the loss: GPTQ (Frantar,
+Ashkboos, Hoefler & Alistarh 2023), after Hassibi & Stork's Optimal Brain Surgeon (1993).
 """
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-import vae_onnx
-from export.network import Dense, Network
-from vae_onnx import GraphError
 from vae_onnx.graph import Array
 
-LARGEST: Final = 127  # symmetric: -128 is not used
-SAMPLES: Final = 4096  # codes
-DAMPING: Final = 0.01  # of the mean square of the inputs, as if they had that much noise
-BLOCK: Final = 2048  # columns whose errors make up for each other; bounds the memory
+Float64 = npt.NDArray[np.float64]
+
+DAMPING: Final = 1e-3  # share of the mean square of an input that is added to each
+STEPS: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # tried, relative to that of the largest weight
 
 
-@dataclass(frozen=True)
-class Rounded(Dense):
-    """A layer whose weight is scale[:, np.newaxis] * steps."""
-
-    steps: npt.NDArray[np.int8]  # (outputs, inputs), -127 to 127
-    scale: Array  # (outputs,), above 0
-
-
-def to_int8(model: vae_onnx.Autoencoder, network: Network) -> Network:
-    """Round the two large matrices of a network, those between pixels and hidden units.
-
-    The others stay float32: they hold a hundredth of the weights when latent_dim is 2, and with
-    them the place in the latent space, which does not forgive 8 bits.
-    """
-    z = _codes(model)
-    h = None if z is None else network.decoder_hidden_units(z)
-    x = None if z is None else network.decode(z)
-    return replace(network, hidden=rounded(network.hidden, x), logits=rounded(network.logits, h))
-
-
-def rounded(layer: Dense, inputs: Array | None = None) -> Rounded:
-    """Round the weights of a layer to whole multiples of a scale, one for each row.
+def round_weights(
+    weight: Array, inputs: Array, importance: Array | None = None, largest: int = 127
+) -> tuple[npt.NDArray[np.int8], Array, Array]:
+    """Return whole numbers and a scale for each output, whose product stands for the weights.
 
     Args:
-        layer: Of finite weights.
-        inputs: (N, inputs) typical inputs of the layer; without, each weight goes to the nearest.
+        weight: (out, in).
+        inputs: (N, in): what the layer is shown.
+        importance: (N,), at least 0: how much the products of each of them count; else all alike.
+        largest: Magnitude of the whole numbers, up to 127.
+
+    Returns:
+        whole (out, in) int8 and scale (out,) float32: weight is about whole * scale[:, np.newaxis].
+        And what is lost on average, (out,) float32: to be added to the bias.
     """
-    largest = np.abs(layer.weight).max(axis=1)
-    scale = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(LARGEST)
-    steps = layer.weight / scale[:, np.newaxis].astype(np.float64)
-    for start in range(0, steps.shape[1], BLOCK):
-        some = slice(start, start + BLOCK)
-        if inputs is None:
-            steps[:, some] = _nearest(steps[:, some])
-        else:
-            steps[:, some] = _least_change(steps[:, some], inputs[:, some].astype(np.float64))
-    weight = scale[:, np.newaxis] * steps.astype(np.float32)
-    return Rounded(weight, layer.bias, steps.astype(np.int8), scale)
+    if importance is None:
+        importance = np.ones(len(inputs), np.float32)
+    mean = np.average(inputs, axis=0, weights=importance)
+    # float64, for in float32 the sums would come to negative eigenvalues
+    rows = (inputs - mean) * np.sqrt(importance.astype(np.float64))[:, np.newaxis]
+    covariance = rows.T @ rows / importance.sum(dtype=np.float64)
+    used = np.diag(covariance) > 0
+    # What no input ever reaches takes part in no sum, and may not make the steps coarser.
+    magnitude = np.abs(weight[:, used]).max(axis=1, initial=0.0).astype(np.float64)
+    magnitude[magnitude == 0] = 1.0
+    order = np.argsort(-np.diag(covariance), kind="stable")  # the most important first
+    ordered, covariance = weight[:, order].astype(np.float64), covariance[np.ix_(order, order)]
+    feedback = _feedback(covariance)
+
+    best = np.full(len(weight), np.inf)
+    whole, scale = np.zeros(weight.shape, np.int8), np.ones(len(weight), np.float32)
+    for step in STEPS:
+        tried = (step * magnitude / largest).astype(np.float32)
+        rounded = _round(ordered, tried.astype(np.float64), feedback, largest)
+        lost = ordered - rounded * tried[:, np.newaxis]
+        cost = ((lost @ covariance) * lost).sum(axis=1)
+        better = cost < best
+        best[better], scale[better] = cost[better], tried[better]
+        whole[np.ix_(better, order)] = rounded[better]
+    lost = weight - whole * scale.astype(np.float64)[:, np.newaxis]
+    return whole, scale, (lost @ mean).astype(np.float32)
 
 
-def _nearest(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    result: npt.NDArray[np.float64] = np.clip(np.rint(steps), -LARGEST, LARGEST)
-    return result
+def _feedback(covariance: Float64) -> Float64:
+    """How much of what each weight loses by rounding goes to each of those after it."""
+    mean = np.trace(covariance) / len(covariance) or 1.0
+    damped = covariance / mean + DAMPING * np.eye(len(covariance))
+    # damped = upper @ upper.T, so that the inverse of its part that is still to come, after each
+    # column, is upper^-T upper^-1 of that part.
+    upper = np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1]
+    factor: Float64 = np.linalg.inv(upper)
+    return factor / np.diag(factor)[:, np.newaxis]
 
 
-def _least_change(
-    steps: npt.NDArray[np.float64], inputs: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Round column after column, those with the largest inputs first.
-
-    Args:
-        steps: (outputs, inputs), not yet whole.
-        inputs: (N, inputs).
-    """
-    moments = inputs.T @ inputs / len(inputs)
-    moments[np.diag_indices_from(moments)] += DAMPING * moments.trace() / len(moments) + 1e-12
-    order = np.argsort(-moments.diagonal(), kind="stable")
-    inverse = np.linalg.inv(moments[np.ix_(order, order)])
-    spread = np.linalg.cholesky(inverse).T  # row j: how column j's error moves those after it
-    rest, result = steps[:, order], np.empty_like(steps)
-    for column in range(len(order)):
-        result[:, order[column]] = _nearest(rest[:, column])
-        error = (rest[:, column] - result[:, order[column]]) / spread[column, column]
-        rest[:, column:] -= np.outer(error, spread[column, column:])
-    return result
-
-
-def _codes(model: vae_onnx.Autoencoder) -> Array | None:
-    """Draw typical codes (N, latent_dim); None where the graphs of an AE do not tell any."""
-    rng = np.random.default_rng(0)
-    if model.kind == "vae":
-        return rng.standard_normal((SAMPLES, model.latent_dim), np.float32)
-    try:
-        low, high = model.latent_range()
-    except GraphError:
-        return None
-    return low + (high - low) * rng.random((SAMPLES, model.latent_dim), np.float32)
+def _round(weight: Float64, scale: Float64, feedback: Float64, largest: int) -> Float64:
+    """Round the columns (out, in) from the first to the last; the others make up for each."""
+    rest, whole = weight.copy(), np.empty_like(weight)
+    for column, share in enumerate(feedback):
+        whole[:, column] = np.rint(rest[:, column] / scale).clip(-largest, largest)
+        lost = rest[:, column] - whole[:, column] * scale
+        rest[:, column:] -= np.outer(lost, share[column:])
+    return whole

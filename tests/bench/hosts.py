@@ -15,8 +15,9 @@ import openvino
 from tqdm import tqdm
 
 import vae_onnx
-from export import c_source, network, rounding
+from export import c_source, network
 from export.markdown import table
+from export.short_network import Rounded, rounded, to_int8
 from vae_onnx.bench import alternate
 
 PEAK = """
@@ -94,13 +95,15 @@ def int8_section() -> str:
     for name in tqdm(vae_onnx.models(), desc="int8", disable=None):
         model = vae_onnx.load(name)
         exact = network.read(model)
-        rounded = rounding.to_int8(model, exact)
+        ours = to_int8(model, exact)
         nearest = replace(
-            exact, hidden=rounding.rounded(exact.hidden), logits=rounding.rounded(exact.logits)
+            exact,
+            hidden=rounded(exact.hidden),
+            logits=rounded(exact.logits),
         )
-        _, before, after = c_source.losses(model, exact, rounded)
+        _, before, after = c_source.losses(model, exact, ours)
         _, _, plain = c_source.losses(model, exact, nearest)
-        sizes = [f"{size(weights) / 1e6:.2f} MB" for weights in (exact, rounded)]
+        sizes = [f"{size(weights) / 1e6:.2f} MB" for weights in (exact, ours)]
         changes = [f"{loss - before:+.3f}" for loss in (after, plain)]
         rows.append([f"`{name}`", f"{before:.3f}", *changes, *sizes])
     header = ["C99", "float32", "int8", "to the nearest", "weights in float32", "in int8"]
@@ -116,7 +119,7 @@ def size(weights: network.Network) -> int:
     layers = [weights.hidden, *weights.heads.values(), weights.decoder_hidden, weights.logits]
     return sum(
         layer.steps.nbytes + layer.scale.nbytes + layer.bias.nbytes
-        if isinstance(layer, rounding.Rounded)
+        if isinstance(layer, Rounded)
         else layer.weight.nbytes + layer.bias.nbytes
         for layer in layers
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from export.gptq import round_weights
+from export.rounding import round_weights
 
 
 @pytest.fixture
