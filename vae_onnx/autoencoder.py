@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime as ort
 
-from vae_onnx import checks, latent
+from vae_onnx import checks, latent, stream
+from vae_onnx.device import Device, Provider, pick
 from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError
 from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
+from vae_onnx.ortvalues import to_ortvalue
 
 MODELS = Path(__file__).parent / "models"
+HUB = "hf://"  # begins the reference of a model on the Hugging Face Hub
+IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
 
 Kind = Literal["vae", "ae"]
+FLOAT32: Final = np.dtype(np.float32)
+Precision = Literal["float32", "float16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Encoder:
 
     Args:
         path: The file.
+        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are.
 
     Attributes:
@@ -54,10 +63,17 @@ class Encoder:
     Raises:
         FileMissingError: There is no such file.
         GraphError: The file is truncated, not ONNX, or not an encoder.
+        DeviceError: The device cannot be had, or does not run the graph.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        self.graph = graph = Graph(path, threads)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str | Device = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.graph = graph = Graph(path, pick(device), threads)
         graph.expect({"x"}, {"mu", "log_var"}, {"z"})
         self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
         channels, height, width = graph.expect_port(graph.inputs["x"], rank=4)
@@ -101,6 +117,7 @@ class Decoder:
 
     Args:
         path: The file.
+        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are.
 
     Attributes:
@@ -112,10 +129,17 @@ class Decoder:
     Raises:
         FileMissingError: There is no such file.
         GraphError: The file is truncated, not ONNX, or not a decoder.
+        DeviceError: The device cannot be had, or does not run the graph.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
-        self.graph = graph = Graph(path, threads)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        device: str | Device = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.graph = graph = Graph(path, pick(device), threads)
         graph.expect({"z"}, {"x_recon"})
         (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
         channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
@@ -136,7 +160,7 @@ class Decoder:
             InputTypeError: z does not hold real numbers, or `out` is no float32 array.
             InputError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
         """
-        rows = self._check(z)
+        rows = self.as_rows(z)
         if out is None:
             (x_recon,) = self.graph.batched(rows, np.asarray)
             return from_x(x_recon)
@@ -149,8 +173,9 @@ class Decoder:
             self.graph.batched(rows, np.asarray, [out.reshape(len(rows), *self.image_shape)])
         return out
 
-    def _check(self, z: npt.ArrayLike) -> Array:
-        array = checks.array(z, "the rows of z")
+    def as_rows(self, z: npt.ArrayLike) -> Array:
+        """Return z as what the graph takes, (N, latent_dim) float32; errors as in `decode`."""
+        array = z if type(z) is np.ndarray else checks.array(z, "the rows of z")
         if array.dtype.kind not in "fiu":
             raise InputTypeError(f"z must hold real numbers, got {array.dtype}")
         rows = array[np.newaxis] if array.ndim == 1 else array
@@ -158,9 +183,11 @@ class Decoder:
             raise InputError(
                 f"z must have shape (N, {self.latent_dim}) with N >= 1, got {array.shape}"
             )
-        with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(rows, dtype=np.float32)
-        if not np.isfinite(rows).all():
+        if rows.dtype != FLOAT32 or not rows.flags.c_contiguous:
+            with np.errstate(over="ignore"):
+                rows = np.ascontiguousarray(rows, dtype=np.float32)
+        # The sum of squares is quick to have; of finite numbers it may yet be infinite.
+        if not math.isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():
             raise InputError("z must be finite in float32, got NaN or infinity")
         return rows
 
@@ -168,12 +195,15 @@ class Decoder:
 class Autoencoder:
     """A trained VAE or AE: an encoder and a decoder that belong together.
 
-    Safe to call from several threads at once, and in a forked process.
+    Safe to call from several threads at once and, on the CPU, in a forked process. It may be used
+    in a `with` statement, at whose end it is closed.
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.
+        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are: the
             cores of the process, or fewer if its cgroup has a quota.
+        precision: Which of the model's variants to run: "int8" is `encoder.int8.onnx` and so on.
 
     Attributes:
         encoder: The encoder alone.
@@ -183,16 +213,29 @@ class Autoencoder:
         image_shape: (channels, height, width).
         metadata: What both graphs say of themselves.
         folder: Where `load` found the model.
+        precision: Which variant it is.
 
     Raises:
-        FileMissingError: The folder lacks `encoder.onnx` or `decoder.onnx`.
+        FileMissingError: The folder lacks `encoder.onnx` or `decoder.onnx`, or the variant.
         GraphError: A file is no such graph, or the two do not belong together.
+        DeviceError: The device cannot be had, or does not run the graphs.
+        InputError: There is no such precision.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        device: str | Device = "auto",
+        threads: int | None = None,
+        precision: Precision = "float32",
+    ) -> None:
         self.folder = Path(folder)
-        self.encoder = Encoder(self.folder / "encoder.onnx", threads)
-        self.decoder = Decoder(self.folder / "decoder.onnx", threads)
+        self.precision = _check_precision(precision)
+        chosen = pick(device)
+        encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
+        self.encoder = Encoder(encoder, device=chosen, threads=threads)
+        self.decoder = Decoder(decoder, device=chosen, threads=threads)
         self._check_pair()
         self.kind = self.encoder.kind
         self.latent_dim = self.encoder.latent_dim
@@ -201,6 +244,30 @@ class Autoencoder:
         self.metadata: Mapping[str, str] = MappingProxyType(
             {key: value for key, value in ours.items() if theirs.get(key) == value}
         )
+
+    @property
+    def device(self) -> str:
+        """The name of the device that it runs on."""
+        return self.decoder.graph.device.name
+
+    @property
+    def placement(self) -> dict[str, dict[str, str]]:
+        """Which execution provider runs each node, by onnxruntime's own record.
+
+        "encoder" and "decoder" -> name of a node -> name of a provider.
+        """
+        return {"encoder": self.encoder.graph.placement, "decoder": self.decoder.graph.placement}
+
+    def close(self) -> None:
+        """Let go of both graphs and their memory; later calls raise ClosedError."""
+        self.encoder.graph.close()
+        self.decoder.graph.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return (
@@ -219,6 +286,92 @@ class Autoencoder:
     def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the pictures (N, height, width) at z (N, latent_dim); see `Decoder.decode`."""
         return self.decoder.decode(z, out)
+
+    def encode_iter(
+        self,
+        images: npt.ArrayLike | Iterable[npt.ArrayLike],
+        rows: int = stream.ROWS,
+        *,
+        progress: bool = False,
+    ) -> Iterator[Array]:
+        """Encode more images than fit into memory, block by block.
+
+        Args:
+            images: A memory map (`np.load(path, mmap_mode="r")`) or array as in `encode`; or an
+                iterable whose items are single images or batches, of any sizes.
+            rows: Most images that are encoded and given out at once.
+            progress: Show on the terminal how far it has come.
+
+        Yields:
+            z (up to `rows`, latent_dim), in the order of the images.
+
+        Raises:
+            InputTypeError: A dtype is neither uint8 nor float.
+            InputError: Wrong shape or range, NaN, no image, or `rows` is below 1.
+        """
+        name = "encoded" if progress else None
+        blocks = stream.blocks(
+            images, lambda some: as_batch(some, self.image_shape), rows=rows, name=name
+        )
+        return map(self.encode, blocks)
+
+    def decode_iter(
+        self,
+        z: npt.ArrayLike | Iterable[npt.ArrayLike],
+        rows: int = stream.ROWS,
+        *,
+        progress: bool = False,
+    ) -> Iterator[Array]:
+        """Decode more z than their pictures fit into memory, block by block.
+
+        Args:
+            z: (N, latent_dim), a memory map too; or an iterable of single z or batches of them.
+            rows: Most pictures that are given out at once.
+            progress: Show on the terminal how far it has come.
+
+        Yields:
+            Pictures (up to `rows`, height, width), in the order of z.
+
+        Raises:
+            InputTypeError: z does not hold real numbers.
+            InputError: Wrong shape, NaN or infinity, or no row; or `rows` is below 1.
+        """
+        name = "decoded" if progress else None
+        return map(self.decode, stream.blocks(z, self.decoder.as_rows, rows=rows, name=name))
+
+    def encode_ortvalue(self, x: Any) -> ort.OrtValue:
+        """Encode a batch where it lies, on a GPU for example, and leave the result there.
+
+        Args:
+            x: What the graph takes, (N, channels, height, width) float32 in [0, 1], contiguous: an
+                `onnxruntime.OrtValue`, or what has `__dlpack__`: a tensor of PyTorch or CuPy, or a
+                numpy array. The values are not looked at.
+
+        Returns:
+            z (N, latent_dim) as in `encode`; `torch.from_dlpack` and its like take it uncopied.
+
+        Raises:
+            InputTypeError: x is none of these, or not float32.
+            InputError: Wrong shape, or not contiguous.
+        """
+        (z, *_) = self.encoder.graph.on_device(to_ortvalue(x, "x", self.image_shape))
+        return z
+
+    def decode_ortvalue(self, z: Any) -> ort.OrtValue:
+        """Decode a batch where it lies, on a GPU for example, and leave the result there.
+
+        Args:
+            z: (N, latent_dim) float32, contiguous, otherwise as in `encode_ortvalue`.
+
+        Returns:
+            x_recon as the graph gives it, (N, channels, height, width) float32 in [0, 1].
+
+        Raises:
+            InputTypeError: z is none of these, or not float32.
+            InputError: Wrong shape, or not contiguous.
+        """
+        (x_recon,) = self.decoder.graph.on_device(to_ortvalue(z, "z", (self.latent_dim,)))
+        return x_recon
 
     def reconstruct(self, images: npt.ArrayLike, rng: np.random.Generator | None = None) -> Array:
         """Encode and decode.
@@ -325,6 +478,51 @@ class Autoencoder:
             ) from error
         return bounds[0], bounds[1]
 
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Copy the files of the model to a folder, which `load` takes: graphs, card, latents.
+
+        All copies are complete before the first takes its place.
+
+        Args:
+            folder: Made if it is missing. It may be empty or hold this very model already.
+            overwrite: It may hold anything. The files of another model are replaced, and those
+                that this one does not have are removed; what belongs to no model stays.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: The folder holds something else, and `overwrite` is not set.
+            GraphError: The files that this model was loaded from are those of another one by now.
+            FileMissingError: They are gone.
+            FileAccessError: The folder cannot be written.
+        """
+        from vae_onnx import model_files  # what it imports takes time at every start
+
+        target = Path(folder)
+        if not overwrite:
+            model_files.check_target(self.folder, target)
+        with model_files.replacing(target) as partial:
+            model_files.copy(self.folder, partial)
+            copied = Autoencoder(partial, device="cpu").metadata
+            if any(copied.get(key) != self.metadata.get(key) for key in IDENTITY):
+                raise GraphError(
+                    f"{self.folder} holds another model than the one that was loaded from it: "
+                    f"{copied.get('name')}; load it again to save it"
+                )
+        return target
+
+    def _file(self, part: str) -> Path:
+        if self.precision == "float32":
+            return self.folder / f"{part}.onnx"
+        path = self.folder / f"{part}.{self.precision}.onnx"
+        if not path.exists():
+            raise FileMissingError(
+                f"{self.folder.name} has no variant of precision {self.precision}: {path.name} is "
+                "missing; `python -m export quantize` writes it"
+            )
+        return path
+
     def _check_pair(self) -> None:
         for what in ("latent_dim", "image_shape"):
             ours, theirs = getattr(self.encoder, what), getattr(self.decoder, what)
@@ -333,7 +531,7 @@ class Autoencoder:
                     f"{self.folder}: encoder.onnx and decoder.onnx must agree on {what}, "
                     f"got {ours} and {theirs}"
                 )
-        for key in ("name", "fingerprint"):
+        for key in IDENTITY:
             ours, theirs = self.encoder.metadata.get(key), self.decoder.metadata.get(key)
             if ours != theirs:
                 raise GraphError(
@@ -347,28 +545,71 @@ def models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in MODELS.glob("*/encoder.onnx")))
 
 
-def load(model: str | os.PathLike[str], threads: int | None = None) -> Autoencoder:
-    """Open a bundled model by name, or a folder with `encoder.onnx` and `decoder.onnx`.
+def load(
+    model: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    providers: Sequence[Provider] | None = None,
+    strict: bool = False,
+    threads: int | None = None,
+    precision: Precision = "float32",
+    offline: bool = False,
+) -> Autoencoder:
+    """Open a bundled model by name, a folder with its graphs, or one of the Hugging Face Hub.
 
     Args:
         model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
+            "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
+            sha256 of its card each time; see `vae_onnx.hub.fetch`.
+        device: "cpu", "cuda", "openvino", "coreml" ...: all names are in `vae_onnx.device.KNOWN`.
+            "auto" takes an NVIDIA GPU where onnxruntime has been installed for one, else the CPU;
+            where the GPU cannot be had it runs on the CPU and says so once, in a DeviceWarning.
+        providers: Execution providers instead, in order and as onnxruntime spells them:
+            [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"].
+        strict: Refuse a device that leaves some nodes of a graph to the CPU.
         threads: How many share the work on a large batch; by default all that there are.
+        precision: "float32", or a variant that the model has: "int8", "float16".
+        offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
 
     Raises:
-        FileMissingError: There is no such model or folder, or the folder lacks a graph.
+        FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
+            or an `offline` model is not in the cache.
+        FileAccessError: The Hub cannot be reached, or does not let this user in.
+        FileError: A file of the Hub is not the one that its card tells of.
         GraphError: A file is no such graph, or the two do not belong together.
-        InputTypeError: `model` is no name and no path, or `threads` no integer.
-        InputError: `threads` is below 1.
+        PackageMissingError: "hf://" needs huggingface_hub.
+        DeviceError: A device asked for by name cannot be had, or does not run the graphs.
+        InputTypeError: `model` is no name and no path, or another argument of the wrong type.
+        InputError: `threads` is below 1, there is no such device or precision, or the reference
+            to the Hub is none.
     """
     if not isinstance(model, str | os.PathLike):
         raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
+    folder = _find(model, offline)
+    chosen = pick(device, providers, strict=strict)
+    return Autoencoder(folder, device=chosen, threads=threads, precision=precision)
+
+
+def _find(model: str | os.PathLike[str], offline: bool) -> Path:
+    if isinstance(model, str) and model.startswith(HUB):
+        from vae_onnx import hub
+
+        return hub.fetch(model, offline=offline)
     folder = MODELS / model if model in models() else Path(model)
     if not folder.is_dir():
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
-            f"bundled: {', '.join(models())}"
+            f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"
         )
-    return Autoencoder(folder, threads)
+    return folder
+
+
+def _check_precision(precision: Precision) -> Precision:
+    if precision not in get_args(Precision):
+        raise InputError(
+            f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}"
+        )
+    return precision
 
 
 def _check_out(out: Array, shape: tuple[int, ...]) -> None:

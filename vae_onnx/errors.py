@@ -39,6 +39,18 @@ class PackageMissingError(VaeOnnxError, ModuleNotFoundError):
     """An optional package is not installed."""
 
 
+class DeviceError(VaeOnnxError, RuntimeError):
+    """A device cannot be had, or does not run what it was asked to."""
+
+
+class ClosedError(VaeOnnxError, ValueError):
+    """A model was closed and cannot be used any more."""
+
+
+class DeviceWarning(UserWarning):
+    """A model runs, but elsewhere than it might."""
+
+
 @contextmanager
 def accessing(path: str | os.PathLike[str], remedy: str = "") -> Iterator[None]:
     """Turn what the system says about a file into errors of this package.

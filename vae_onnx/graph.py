@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from vae_onnx import device as devices
+from vae_onnx import ortvalues
 from vae_onnx import threads as workers
-from vae_onnx.errors import FileMissingError, GraphError, accessing
+from vae_onnx.device import Device
+from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
 
 Array = npt.NDArray[np.float32]
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
-EXTERNAL: Final = re.compile(rb"[\x08\x00]location")
+EXTERNAL: Final = (b"\x08location", b"\x00location")
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
+DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """An input or output of a graph; a dynamic dimension is given by its name (str)."""
 
     type: str  # as onnxruntime spells it, "tensor(float)"
@@ -37,13 +38,15 @@ class Port:
 
 
 class Graph:
-    """An ONNX file with one input, opened for the CPU.
+    """An ONNX file with one input, opened on a device.
 
-    Safe to call from several threads at once, and after a fork.
+    Safe to call from several threads at once and, on the CPU, after a fork.
 
     Attributes:
         path: The file.
-        threads: How many threads share the work on a large batch.
+        device: What it runs on.
+        threads: How many threads share the work on a large batch; devices other than the CPU have
+            threads of their own, and are given one block after another.
         inputs: Name -> Port, in the order of the graph.
         outputs: Name -> Port, in the order of the graph.
         metadata: The `metadata_props` of the file.
@@ -52,24 +55,45 @@ class Graph:
         FileMissingError: There is no such file.
         FileAccessError: It cannot be read.
         GraphError: It is truncated, or not ONNX, or needs another file or what onnxruntime lacks.
+        DeviceError: The device cannot be had, or does not run this graph.
         InputError: `threads` is below 1.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        device: Device | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.path = Path(path)
-        self.threads = workers.check(threads)
+        threads = workers.check(threads)
         content = _read(self.path)
         try:
-            self._session = session = _open(content)
+            session, self.device = (device or devices.pick("cpu")).open(content)
+            self._session: Any = session
             self.inputs = {port.name: _port(port) for port in session.get_inputs()}
             self.outputs = {port.name: _port(port) for port in session.get_outputs()}
             metadata = dict(session.get_modelmeta().custom_metadata_map)
+        except DeviceError:
+            raise
         except Exception as error:  # onnxruntime's errors share no base class
             raise GraphError(
                 f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
                 f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
             ) from error
         self.metadata: Mapping[str, str] = MappingProxyType(metadata)
+        self.threads = threads if self.device.on_cpu else 1
+        self._alone = workers.alone(self.threads) if self.device.on_cpu else DEVICE_ROWS
+        self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
+
+    @property
+    def placement(self) -> dict[str, str]:
+        """Which execution provider runs each node: name -> provider; see `device.placement`."""
+        return devices.placement(self._session)
+
+    def close(self) -> None:
+        """Let go of the file and of what it takes in memory; every later call raises."""
+        self._session = _Closed(self.path)
 
     def __str__(self) -> str:
         return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
@@ -80,11 +104,10 @@ class Graph:
         Raises:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
-        (name,) = self.inputs
         try:
-            outputs: list[Array] = self._session.run(None, {name: value})
+            outputs: list[Array] = self._session.run(self._names, {self._input: value})
         except Exception as error:  # onnxruntime's errors share no base class
-            raise self._failed(value, error) from error
+            self._fail(f"{value.dtype} {list(value.shape)}", error)
         return outputs
 
     def batched(
@@ -107,8 +130,7 @@ class Graph:
         Raises:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
-        parts = workers.blocks(len(batch), self.threads)
-        if len(parts) == 1 and outputs is None:
+        if len(batch) <= self._alone and outputs is None:
             return self(prepare(batch))
         if outputs is None:
             outputs = [
@@ -118,29 +140,51 @@ class Graph:
         filled = outputs
         workers.each(
             lambda rows: self._run_into(prepare(batch[rows]), [out[rows] for out in filled]),
-            parts,
+            self._blocks(len(batch)),
             self.threads,
         )
         return filled
 
+    def on_device(self, value: ort.OrtValue) -> list[ort.OrtValue]:
+        """Run the graph on a value where it lies; the outputs come to lie there too.
+
+        Raises:
+            GraphError: The graph does not take the value.
+        """
+        binding = self._session.io_binding()
+        try:
+            binding.bind_ortvalue_input(self._input, value)
+            for name in self._names:
+                binding.bind_output(name, *ortvalues.place(value))
+            self._session.run_with_iobinding(binding)
+        except Exception as error:  # onnxruntime's errors share no base class
+            self._fail(f"{value.data_type()} {value.shape()}", error)
+        values: list[ort.OrtValue] = binding.get_outputs()
+        return values
+
+    def _blocks(self, rows: int) -> list[slice]:
+        if self.device.on_cpu:
+            return workers.blocks(rows, self.threads)
+        return [slice(start, start + DEVICE_ROWS) for start in range(0, rows, DEVICE_ROWS)]
+
     def _run_into(self, value: Array, outputs: list[Array]) -> None:
         """Run the graph on one block and let it write to the outputs."""
-        (name,) = self.inputs
         binding = self._session.io_binding()
-        for port, given in ((name, value), *zip(self.outputs, outputs, strict=True)):
-            bind = binding.bind_input if given is value else binding.bind_output
-            bind(port, "cpu", 0, np.float32, given.shape, given.ctypes.data)
+        binding.bind_input(self._input, "cpu", 0, np.float32, value.shape, value.ctypes.data)
+        for name, output in zip(self._names, outputs, strict=True):
+            binding.bind_output(name, "cpu", 0, np.float32, output.shape, output.ctypes.data)
         try:
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
-            raise self._failed(value, error) from error
+            self._fail(f"{value.dtype} {list(value.shape)}", error)
 
-    def _failed(self, value: npt.NDArray[Any], error: Exception) -> GraphError:
-        (name,) = self.inputs
-        return GraphError(
-            f"{self.path} failed on {name} {value.dtype} {list(value.shape)}, which it "
-            f"declares to take; export it again. onnxruntime says: {error}"
-        )
+    def _fail(self, what: str, error: Exception) -> NoReturn:
+        if isinstance(error, ClosedError):
+            raise error
+        raise GraphError(
+            f"{self.path} failed on {self._input} {what}, which it declares to take; "
+            f"export it again. onnxruntime says: {error}"
+        ) from error
 
     def expect(self, inputs: set[str], *outputs: set[str]) -> None:
         """Raise GraphError unless the inputs, and one of the sets of outputs, have these names."""
@@ -181,7 +225,7 @@ def _read(path: Path) -> bytes:
         raise FileMissingError(message)
     with accessing(path):
         content = path.read_bytes()
-    if EXTERNAL.search(content):
+    if any(key in content for key in EXTERNAL):
         raise GraphError(
             f"{path} keeps its weights in another file; a graph must hold them itself: save it "
             "with external_data=False, as `python -m export onnx` does"
@@ -189,14 +233,14 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _open(content: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    # Threads of our own share the blocks of a batch. Those of onnxruntime would share each matrix
-    # product, which is slower, would spin between calls, and are lost in a forked process.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ort.InferenceSession(
-        content, options, providers=["CPUExecutionProvider"], enable_fallback=0
-    )
+class _Closed:
+    """What stands where a session was: whatever is asked of it, it refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:
+        raise ClosedError(f"{self._path} was closed; load the model again to use it")
 
 
 def _port(argument: Any) -> Port:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+SECONDS: Final = 0.1  # between two counts: items may be small and many
 
 
 def track(steps: Sequence[int], name: str) -> Iterator[int]:
     """Yield the steps, and say on stderr how many are done; nothing where that is no terminal."""
+    return _shown(steps, name, lambda done: f"{100 * done // len(steps)} %", every=0)
+
+
+def count(items: Iterable[T], name: str) -> Iterator[T]:
+    """Yield the items, of which nobody knows the number, and say likewise how many they were."""
+    return _shown(items, name, lambda done: f"{done:,}", every=SECONDS)
+
+
+def _shown(items: Iterable[T], name: str, say: Callable[[int], str], every: float) -> Iterator[T]:
     if not sys.stderr.isatty():
-        yield from steps
+        yield from items
         return
+    told = -math.inf
     try:
-        for done, step in enumerate(steps):
-            print(f"\r{name}: {100 * done // len(steps)} %", end="", file=sys.stderr, flush=True)
-            yield step
+        for done, item in enumerate(items):
+            if time.monotonic() - told >= every:
+                print(f"\r{name}: {say(done)}", end="", file=sys.stderr, flush=True)
+                told = time.monotonic()
+            yield item
     finally:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
