@@ -1,6 +1,7 @@
 """`python -m demo.web.screenshot --out docs/web.png`: take a picture of the static page.
 
-A digit is drawn on it first. The tests serve the site and draw with the same hand. Needs Playwright, as demo/screenshot.py does.
+A digit is drawn on it first. The tests serve the site and draw with the same hand. Needs
+Playwright, as demo/screenshot.py does.
 """
 
 from __future__ import annotations

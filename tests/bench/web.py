@@ -81,7 +81,8 @@ def browser_section() -> str:
 
 Median time of one call of `vae.js`, on onnxruntime-web and onnxruntime-node {ORT_VERSION}, one
 thread each; {ROUNDS} rounds in which the two take turns. The static page shows its first picture
-{statistics.median(firsts):.1f} s after it was opened for the first time, from a server on the same machine.
+{statistics.median(firsts):.1f} s after it was opened for the first time, from a server on the same
+machine.
 
 {table(header, rows)}"""
 
@@ -96,7 +97,8 @@ def in_browser(chromium: Browser, url: str) -> tuple[float, dict]:
         first = time.perf_counter() - start
         told = page.evaluate(
             """async () => {
-              const [vae, { medians }] = await Promise.all([import("./vae.js"), import("./web.js")]);
+              const vae = await import("./vae.js");
+              const { medians } = await import("./web.js");
               const times = await medians(vae, "models/");
               const bytes = memories.reduce((sum, one) => sum + one.buffer.byteLength, 0);
               return { times, megabytes: bytes / 1e6 };

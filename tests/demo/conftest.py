@@ -69,7 +69,7 @@ class Watch:
 
 @pytest.fixture
 def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open an empty page in a new window; at the end none may have logged an error or gone abroad."""
+    """Open an empty page in a new window; none may log an error or go abroad."""
     watch, homes, contexts = Watch(), [], []
 
     def open_one(home: str, *, script: str = "", **options: Any) -> Page:

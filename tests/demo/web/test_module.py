@@ -22,7 +22,8 @@ Ink = NDArray[np.uint8]
 SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 CALL = """async ([home, check, ...rest]) => {
-  const [vae, checks] = await Promise.all([import(`${home}some/where/vae.js`), import(`${home}checks.js`)]);
+  const vae = await import(`${home}some/where/vae.js`);
+  const checks = await import(`${home}checks.js`);
   const read = async (path) => (await fetch(`${home}golden/${path}`)).arrayBuffer();
   if (check === "golden") return checks.golden(vae, read, `${home}models/`, ...rest);
   return checks[check](vae, `${home}models/`, ...rest);

@@ -1,4 +1,4 @@
-"""The static page as people meet it: a hand, a pad, a map, a real browser, a server of files alone."""
+"""The static page as people meet it: a hand, a pad, a map, a real browser, a server of files."""
 
 import io
 import shutil
