@@ -11,6 +11,7 @@ import process
 import runtime
 import torch
 import training
+import web
 
 from export.files import write_text
 from vae_onnx.bench import machine
@@ -20,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    sections = [part.section() for part in (runtime, process, hosts, training)]
+    sections = [part.section() for part in (runtime, process, hosts, web, training)]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
     write_text(out, page)

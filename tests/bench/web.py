@@ -54,7 +54,7 @@ console.log(JSON.stringify({ times, megabytes, versions: process.versions }));
 Times = dict[str, float]
 
 
-def browser_section() -> str:
+def section() -> str:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder) / "site"
         build(site)
@@ -123,4 +123,4 @@ def megabytes(host: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    print(browser_section())
+    print(section())
