@@ -5,10 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo install test test-wheel test-demo lint train ablation bench clean
+.PHONY: help demo site web install test test-wheel test-newest test-oldest test-openvino test-demo \
+  lint train ablation bench clean build/wheel
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
+	@echo "make web      the same without a server's help: http://127.0.0.1:8000, the site from build/site"
+	@echo "make site     that site alone, for any server of files"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
@@ -19,22 +22,37 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo --port 7860
 
+site: $(VENV)/.demo
+	$(BIN)/python -m demo.web.build --out build/site
+
+web: site
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
+
 install: $(VENV)/.all
 
 test: $(VENV)/.all
 	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
 	$(BIN)/pytest
 
-# The runtime tests once more, against the built wheel in an environment of its own.
-test-wheel: $(VENV)/.all
+# The runtime tests once more, against the built wheel in environments of its own: with the newest
+# numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime.
+test-wheel: test-newest test-oldest test-openvino
+
+build/wheel: $(VENV)/.all
 	rm -rf build/wheel
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
-	$(PYTHON) -m venv --clear build/wheel/venv
-	build/wheel/venv/bin/pip install --quiet --upgrade "pip>=25.1"
-	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl --group runtime-test
-	! build/wheel/venv/bin/python -I -c "import torch" 2>/dev/null
-	build/wheel/venv/bin/python -I -c "import vae_onnx; print(vae_onnx.__file__)"
-	build/wheel/venv/bin/pytest tests/runtime
+
+test-newest: build/wheel
+	$(call wheel-venv,newest,build/wheel/*.whl)
+	build/newest/bin/pytest tests/runtime
+
+test-oldest: build/wheel
+	$(call wheel-venv,oldest,build/wheel/*.whl $(shell $(BIN)/python tests/oldest.py))
+	build/oldest/bin/pytest tests/runtime
+
+test-openvino: build/wheel
+	$(call wheel-venv,openvino,--no-deps build/wheel/*.whl onnxruntime-openvino numpy)
+	build/openvino/bin/pytest tests/runtime/test_device.py -m openvino
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all
@@ -59,6 +77,9 @@ train: $(VENV)/.all
 	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
 	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \
 	done
+	$(BIN)/python -m export quantize vae_onnx/models/*/ --precision int8 --page docs/precision.md
+	$(BIN)/python -m export quantize vae_onnx/models/*/ --precision float16 --dry-run \
+	  --page docs/precision.md
 	set -e; for kind in vae ae; do \
 	  $(BIN)/python -m export train --dataset fashion-mnist --kind $$kind --recipe report \
 	    --out runs/fashion-mnist/$$kind-report --resume; \
@@ -82,6 +103,17 @@ define new-venv
   name another one: make PYTHON=python3.12 ...')"
 $(PYTHON) -m venv $(VENV)
 $(BIN)/pip install --quiet --upgrade "pip>=25.1"
+endef
+
+# $(call wheel-venv,NAME,WHAT): an environment build/NAME with WHAT and what the runtime tests need.
+define wheel-venv
+$(PYTHON) -m venv --clear build/$(1)
+build/$(1)/bin/pip install --quiet --upgrade "pip>=25.1"
+build/$(1)/bin/pip install --quiet $(2)
+build/$(1)/bin/pip install --quiet --group runtime-test
+! build/$(1)/bin/python -I -c "import torch" 2>/dev/null
+build/$(1)/bin/python -I -c "import vae_onnx, numpy, onnxruntime; \
+  print(vae_onnx.__file__, numpy.__version__, onnxruntime.__version__)"
 endef
 
 $(VENV)/.demo: pyproject.toml

@@ -129,7 +129,7 @@ def launch(
             server_port=port,
             share=share,
             theme=theme(),
-            css=static("style.css"),
+            css=static("parts.css") + static("style.css"),
             favicon_path=STATIC / "favicon.png",
             footer_links=[],
             ssr_mode=False,

@@ -93,8 +93,12 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
     raise TimeoutError(f"the demo did not answer on {url} within {seconds:.0f} s")
 
 
-def launch_browser(playwright: Playwright) -> Browser:
+def launch_browser(playwright: Playwright, *flags: str) -> Browser:
     """Start the machine's Chromium, or the one that Playwright installed.
+
+    Args:
+        playwright: What drives it.
+        flags: For its command line, beside FLAGS.
 
     Raises:
         FileNotFoundError: There is neither.
@@ -106,7 +110,7 @@ def launch_browser(playwright: Playwright) -> Browser:
             "no Chromium found; install it with `apt install chromium` "
             "or `python -m playwright install chromium`"
         )
-    return playwright.chromium.launch(executable_path=found, args=FLAGS)
+    return playwright.chromium.launch(executable_path=found, args=[*FLAGS, *flags])
 
 
 def open_demo(page: Page, url: str) -> None:

@@ -10,20 +10,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 try:
     import tyro
 except ModuleNotFoundError:
     sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
-from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, options
+from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
-RunFolder = tyro.conf.Positional[Path]
+Folder = tyro.conf.Positional[Path]
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 
 
@@ -55,7 +55,7 @@ def train(
 
 
 def evaluate(
-    run: RunFolder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
+    run: Folder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
 ) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
@@ -71,7 +71,7 @@ def evaluate(
     evaluate(run, data_dir, draws, k, seed)
 
 
-def figures(vae: RunFolder, ae: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Draw the figures of a VAE and an AE of the same data set.
 
     Args:
@@ -97,7 +97,7 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
     compare(runs, out)
 
 
-def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
+def onnx(run: Folder, out: Path, data_dir: OptionalPath = None) -> None:
     """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
 
     Args:
@@ -110,6 +110,33 @@ def onnx(run: RunFolder, out: Path, data_dir: OptionalPath = None) -> None:
     export_run(run, out, data_dir)
 
 
+def quantize(
+    models: tyro.conf.Positional[tuple[Path, ...]],
+    precision: tuple[Variant, ...] = ("float16", "int8"),
+    limit: float = 0.2,
+    dataset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    page: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    dry_run: Flag = False,
+) -> None:
+    """Write encoder.int8.onnx and the like beside the graphs of models; measure loss and speed.
+
+    Args:
+        models: Model folders, as `onnx` writes them.
+        precision: Numbers to go to: "float16" weights are half as large and computed with in
+            float32, "int8" is a quarter as large and computes the large products in 8 bits.
+        limit: Nats per image that a model may lose on the test set; else nothing is written.
+        dataset: Where the images are, unless the cards tell it: folder:PATH.
+        page: Markdown file to write tables to, between <!-- int8 --> and <!-- /int8 -->, likewise
+            float16.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dry_run: Measure alone, and write nothing into the folders.
+    """
+    from export.quantize import quantize
+
+    quantize(models, precision, limit, dataset, data_dir, page, dry_run)
+
+
 def drawing(out: Path) -> None:
     """Write drawing.onnx, the graph that turns a drawing into what the models take.
 
@@ -119,6 +146,39 @@ def drawing(out: Path) -> None:
     from export.drawing import write
 
     write(out)
+
+
+def golden(
+    out: Path = Path("tests/golden"), images: Path = Path("tests/runtime/images.npz")
+) -> None:
+    """Write golden vectors of the bundled models, which other hosts of the graphs are tested with.
+
+    Args:
+        out: Folder to write.
+        images: .npz archive of test images, an array for each data set.
+    """
+    from export.golden import write
+
+    write(out, images)
+
+
+def c_source(
+    model: tyro.conf.Positional[str],
+    out: OptionalPath = None,
+    precision: Literal["float32", "int8"] = "float32",
+    data_dir: OptionalPath = None,
+) -> None:
+    """Write a model as one C99 header that needs no library: weights, encode, decode, reconstruct.
+
+    Args:
+        model: Name of a bundled model, or a folder with encoder.onnx and decoder.onnx.
+        out: File to write; else the model's name with the suffix .h, in this folder.
+        precision: Of the two large matrices; what int8 costs is measured and stated in the header.
+        data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+    """
+    from export.c_source import write
+
+    write(model, out, precision, data_dir)
 
 
 def all_(
@@ -209,17 +269,44 @@ def ablation(
     ablate(config, out, page, device, data_dir)
 
 
+def push(
+    model: Folder,
+    repository: tyro.conf.Positional[str],
+    private: Flag = False,
+    revision: Annotated[str | None, tyro.conf.arg(metavar="BRANCH")] = None,
+    message: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None,
+    dry_run: Flag = False,
+) -> None:
+    """Upload a model folder to the Hugging Face Hub, with a model card, in one commit.
+
+    Args:
+        model: Model folder, as `onnx` writes it.
+        repository: OWNER/REPO on the Hub; made if there is none.
+        private: Nobody else may see it.
+        revision: Branch to write to, made if there is none; else the default branch.
+        message: Of the commit.
+        dry_run: Write the card, README.md, into the model folder, list the files, and send nothing.
+    """
+    from export.push import push
+
+    push(model, repository, private, revision, message, dry_run)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "evaluate": evaluate,
     "figures": figures,
     "compare": compare,
     "onnx": onnx,
+    "quantize": quantize,
     "drawing": drawing,
+    "golden": golden,
+    "c-source": c_source,
     "all": all_,
     "report": report,
     "speedrun": speedrun,
     "ablation": ablation,
+    "push": push,
 }
 
 

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from export import files, markdown, runs
-from export.config import DATASETS, Config
+from export.config import DATASETS, KINDS, Config
 from export.model import build, parameters
 from export.runs import CURVES, Epoch
 
 CARD: Final = "README.md"
-KINDS: Final = {"vae": "variational autoencoder (VAE)", "ae": "plain autoencoder (AE)"}
 
 
 def write(run: Path) -> None:
@@ -25,26 +24,40 @@ def write(run: Path) -> None:
 
 def text(config: Config, history: list[Epoch], metrics: dict[str, Any] | None) -> str:
     """Compose the card: Markdown that names no place of this machine."""
-    pixels, hidden, latent = config.image_size**2, config.hidden_dim, config.latent_dim
-    paper = "light ink on dark paper" if config.dataset in DATASETS else "0 for black"
     paragraphs = [
         f"# {config.model_name}",
-        f"A {KINDS[config.kind]} of {config.dataset_name}: "
-        f"{pixels}-{hidden}-{latent}-{hidden}-{pixels} with ReLU, {parameters(build(config)):,} "
-        "parameters, one Bernoulli variable a pixel.",
+        summary(config, parameters(build(config))),
         "## How good it is",
-        *_results(metrics),
+        *results(metrics),
         "## How it was trained",
         f"```sh\npython -m export train {config.public().flags()} --out RUN\n```",
         _training(config, history),
         f"![Losses over the epochs]({CURVES})",
         "## What it is for",
+        purpose(config),
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def summary(config: Config, weights: int) -> str:
+    """Say in one sentence what a model with so many weights is."""
+    pixels, hidden, latent = config.image_size**2, config.hidden_dim, config.latent_dim
+    return (
+        f"A {KINDS[config.kind]} of {config.dataset_name}: "
+        f"{pixels}-{hidden}-{latent}-{hidden}-{pixels} with ReLU, {weights:,} parameters, one "
+        "Bernoulli variable a pixel."
+    )
+
+
+def purpose(config: Config) -> str:
+    """Say what a model may be used for."""
+    paper = "light ink on dark paper" if config.dataset in DATASETS else "0 for black"
+    return (
         f"Images of {config.image_size}x{config.image_size} grey pixels in [0, 1], {paper}, like "
         "those it was trained on. Whatever else it is shown, it explains as one of those; "
         f"{'log p(x)' if config.kind == 'vae' else 'recon'} tells how badly. It is a small model "
-        "for learning, demonstrations and embedding, not a generator of sharp pictures.",
-    ]
-    return "\n\n".join(paragraphs)
+        "for learning, demonstrations and embedding, not a generator of sharp pictures."
+    )
 
 
 def _training(config: Config, history: list[Epoch]) -> str:
@@ -58,7 +71,8 @@ def _training(config: Config, history: list[Epoch]) -> str:
     )
 
 
-def _results(metrics: dict[str, Any] | None) -> list[str]:
+def results(metrics: dict[str, Any] | None) -> list[str]:
+    """Say in paragraphs how good a model is, by its test metrics."""
     if metrics is None:
         return ["Not evaluated yet: `python -m export evaluate RUN`."]
     nats = {

@@ -15,10 +15,12 @@ DRAWS = 16  # samples of a VAE's noise per test image
 DATASETS = ("fashion-mnist", "mnist")
 FOLDER = "folder:"  # before the path of a user's own images
 Kind = Literal["vae", "ae"]
+KINDS: Final = {"vae": "variational autoencoder (VAE)", "ae": "plain autoencoder (AE)"}
 Device = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["linear", "constant"]
 TrainOn = Literal["train", "all"]
 Precision = Literal["float32", "bfloat16"]
+Variant = Literal["float16", "int8"]  # of a model's graphs, beside float32
 Objective = Literal["elbo", "iwae"]
 
 

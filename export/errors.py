@@ -19,3 +19,15 @@ class RunError(UserError, RuntimeError):
 
 class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
+
+
+class StructureError(UserError, RuntimeError):
+    """A graph that is sound, but whose network is of another structure than the one asked for."""
+
+
+class ModelError(UserError, ValueError):
+    """A model folder that cannot be used as it is: a file is damaged, or of something else."""
+
+
+class HubError(UserError, OSError):
+    """The Hugging Face Hub cannot be reached, or does not take what is sent."""

@@ -6,7 +6,6 @@ The folder is all that crosses to the runtime, and all that a stranger needs to 
 import dataclasses
 import hashlib
 import json
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from export import checkpoint, data, evaluate, runs
 from export.config import DATASETS, Config
 from export.errors import UserError
 from export.model import AE, VAE, codes, parameters
+from vae_onnx import model_files
 from vae_onnx.graph import Array
 
 OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
@@ -258,25 +258,27 @@ def write_folder(
     z: Tensor,
     labels: Tensor,
 ) -> None:
-    """Write the files of a model folder: all are complete before the first takes its place.
+    """Write the files of a model folder, in the place of those of any other model there.
 
     `history.jsonl` is the run's own, for curves of the training: one epoch a line.
     `latents.npz` holds the encoded test set, for a map of the latent space: z float16
     (N, latent_dim), which is as fine as a map needs, and labels (N,), uint8 where
     there are no more than 256 classes.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".partial-") as name:
-        partial = Path(name)
+    with model_files.replacing(out) as partial:
         for file_name, content in graphs.items():
             (partial / file_name).write_bytes(content)
-        (partial / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-        (partial / runs.HISTORY).write_bytes(history)
+        (partial / model_files.HISTORY).write_bytes(history)
+        write_card(partial, card)
         np.savez_compressed(
-            partial / "latents.npz",
+            partial / model_files.LATENTS,
             z=z.numpy().astype(np.float16),
             labels=labels.numpy().astype(np.min_scalar_type(int(labels.max()))),
         )
         vae_onnx.Autoencoder(partial)
-        for path in sorted(partial.iterdir()):
-            path.replace(out / path.name)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write `card.json`."""
+    text = json.dumps(card, indent=2) + "\n"
+    (folder / model_files.CARD).write_text(text, encoding="utf-8")

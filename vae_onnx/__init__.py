@@ -6,9 +6,10 @@
 (16, 28, 28)
 """
 
-from vae_onnx import likelihood
-from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
-from vae_onnx.drawing import drawing_to_x
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+
 from vae_onnx.errors import (
     ClosedError,
     DeviceError,
@@ -22,7 +23,12 @@ from vae_onnx.errors import (
     PackageMissingError,
     VaeOnnxError,
 )
-from vae_onnx.images import tile, to_uint8
+
+if TYPE_CHECKING:
+    from vae_onnx import likelihood
+    from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
+    from vae_onnx.drawing import drawing_to_x
+    from vae_onnx.images import tile, to_uint8
 
 __all__ = [
     "Autoencoder",
@@ -49,3 +55,41 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# Where each name is that needs numpy and onnxruntime. They are imported when it is first asked for,
+# so that `vae-onnx doctor` can say what is wrong with them.
+_HOME = {
+    **dict.fromkeys(("Autoencoder", "Decoder", "Encoder", "Posterior"), "autoencoder"),
+    **dict.fromkeys(("load", "models"), "autoencoder"),
+    "drawing_to_x": "drawing",
+    **dict.fromkeys(("tile", "to_uint8"), "images"),
+}
+
+if not TYPE_CHECKING:  # which would take every name for one that is here
+
+    def __getattr__(name: str) -> object:
+        if name in _HOME:
+            _check_runtime()
+            value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+            globals()[name] = value
+            return value
+        if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+def _check_runtime() -> None:
+    try:
+        import numpy  # noqa: F401
+        import onnxruntime
+
+        # Where one of two onnxruntime packages was uninstalled, an empty module is left.
+        onnxruntime.InferenceSession  # noqa: B018
+    except Exception as error:  # what is half installed may raise whatever it likes
+        raise PackageMissingError(
+            "numpy and onnxruntime are needed, and one of them is missing or broken: "
+            f"{error}; `vae-onnx doctor` says what to do"
+        ) from error

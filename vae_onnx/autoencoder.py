@@ -23,6 +23,8 @@ from vae_onnx.images import Shape, as_batch, from_x, scale
 from vae_onnx.ortvalues import to_ortvalue
 
 MODELS = Path(__file__).parent / "models"
+HUB = "hf://"  # begins the reference of a model on the Hugging Face Hub
+IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
 
 Kind = Literal["vae", "ae"]
 FLOAT32: Final = np.dtype(np.float32)
@@ -476,6 +478,40 @@ class Autoencoder:
             ) from error
         return bounds[0], bounds[1]
 
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Copy the files of the model to a folder, which `load` takes: graphs, card, latents.
+
+        All copies are complete before the first takes its place.
+
+        Args:
+            folder: Made if it is missing. It may be empty or hold this very model already.
+            overwrite: It may hold anything. The files of another model are replaced, and those
+                that this one does not have are removed; what belongs to no model stays.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: The folder holds something else, and `overwrite` is not set.
+            GraphError: The files that this model was loaded from are those of another one by now.
+            FileMissingError: They are gone.
+            FileAccessError: The folder cannot be written.
+        """
+        from vae_onnx import model_files  # what it imports takes time at every start
+
+        target = Path(folder)
+        if not overwrite:
+            model_files.check_target(self.folder, target)
+        with model_files.replacing(target) as partial:
+            model_files.copy(self.folder, partial)
+            copied = Autoencoder(partial, device="cpu").metadata
+            if any(copied.get(key) != self.metadata.get(key) for key in IDENTITY):
+                raise GraphError(
+                    f"{self.folder} holds another model than the one that was loaded from it: "
+                    f"{copied.get('name')}; load it again to save it"
+                )
+        return target
+
     def _file(self, part: str) -> Path:
         if self.precision == "float32":
             return self.folder / f"{part}.onnx"
@@ -495,7 +531,7 @@ class Autoencoder:
                     f"{self.folder}: encoder.onnx and decoder.onnx must agree on {what}, "
                     f"got {ours} and {theirs}"
                 )
-        for key in ("name", "fingerprint"):
+        for key in IDENTITY:
             ours, theirs = self.encoder.metadata.get(key), self.decoder.metadata.get(key)
             if ours != theirs:
                 raise GraphError(
@@ -517,11 +553,14 @@ def load(
     strict: bool = False,
     threads: int | None = None,
     precision: Precision = "float32",
+    offline: bool = False,
 ) -> Autoencoder:
-    """Open a bundled model by name, or a folder with `encoder.onnx` and `decoder.onnx`.
+    """Open a bundled model by name, a folder with its graphs, or one of the Hugging Face Hub.
 
     Args:
         model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
+            "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
+            sha256 of its card each time; see `vae_onnx.hub.fetch`.
         device: "cpu", "cuda", "openvino", "coreml" ...: all names are in `vae_onnx.device.KNOWN`.
             "auto" takes an NVIDIA GPU where onnxruntime has been installed for one, else the CPU;
             where the GPU cannot be had it runs on the CPU and says so once, in a DeviceWarning.
@@ -530,24 +569,39 @@ def load(
         strict: Refuse a device that leaves some nodes of a graph to the CPU.
         threads: How many share the work on a large batch; by default all that there are.
         precision: "float32", or a variant that the model has: "int8", "float16".
+        offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
 
     Raises:
-        FileMissingError: There is no such model or folder, or the folder lacks a graph.
+        FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
+            or an `offline` model is not in the cache.
+        FileAccessError: The Hub cannot be reached, or does not let this user in.
+        FileError: A file of the Hub is not the one that its card tells of.
         GraphError: A file is no such graph, or the two do not belong together.
+        PackageMissingError: "hf://" needs huggingface_hub.
         DeviceError: A device asked for by name cannot be had, or does not run the graphs.
         InputTypeError: `model` is no name and no path, or another argument of the wrong type.
-        InputError: `threads` is below 1, or there is no such device or precision.
+        InputError: `threads` is below 1, there is no such device or precision, or the reference
+            to the Hub is none.
     """
     if not isinstance(model, str | os.PathLike):
         raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
+    folder = _find(model, offline)
+    chosen = pick(device, providers, strict=strict)
+    return Autoencoder(folder, device=chosen, threads=threads, precision=precision)
+
+
+def _find(model: str | os.PathLike[str], offline: bool) -> Path:
+    if isinstance(model, str) and model.startswith(HUB):
+        from vae_onnx import hub
+
+        return hub.fetch(model, offline=offline)
     folder = MODELS / model if model in models() else Path(model)
     if not folder.is_dir():
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
-            f"bundled: {', '.join(models())}"
+            f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"
         )
-    chosen = pick(device, providers, strict=strict)
-    return Autoencoder(folder, device=chosen, threads=threads, precision=precision)
+    return folder
 
 
 def _check_precision(precision: Precision) -> Precision:

@@ -9,8 +9,8 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import onnxruntime as ort
 
@@ -21,14 +21,13 @@ Provider = str | tuple[str, Mapping[str, Any]]  # as onnxruntime spells it, with
 CPU: Final = "CPUExecutionProvider"
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What this package knows about one execution provider."""
 
     provider: str
     remedy: str
     plugins: tuple[str, ...] = ()  # modules that bring it beside the CPU's onnxruntime
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 INSTEAD: Final = "pip uninstall onnxruntime, then pip install {}: two of them overwrite each other"
@@ -72,8 +71,7 @@ KNOWN: Final[Mapping[str, Known]] = {
 _warned: set[str] = set()  # of what was said once already
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """One way to run a graph: execution providers in order, each asked for the nodes left over.
 
     Attributes:
@@ -209,13 +207,15 @@ def is_available(device: str) -> bool:
 def placement(session: ort.InferenceSession) -> dict[str, str]:
     """Return which execution provider runs each node, by onnxruntime's own record.
 
-    The nodes are those of the graph as onnxruntime has simplified it, before it fuses some.
+    The nodes are those of the graph as onnxruntime has simplified it, before it fuses some. One
+    without a name goes by its operator.
     """
-    return {
-        node.name: subgraph.ep_name
-        for subgraph in session.get_provider_graph_assignment_info()
-        for node in subgraph.get_nodes()
-    }
+    placed: dict[str, str] = {}
+    for subgraph in session.get_provider_graph_assignment_info():
+        for node in subgraph.get_nodes():
+            name = node.name or node.op_type
+            placed[name if name not in placed else f"{name} ({len(placed)})"] = subgraph.ep_name
+    return placed
 
 
 def plugin_devices(provider: str) -> list[Any]:

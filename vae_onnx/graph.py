@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import device as devices
+from vae_onnx import ortvalues
 from vae_onnx import threads as workers
 from vae_onnx.device import Device
 from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
@@ -23,13 +22,12 @@ from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphErr
 Array = npt.NDArray[np.float32]
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
-EXTERNAL: Final = re.compile(rb"[\x08\x00]location")
+EXTERNAL: Final = (b"\x08location", b"\x00location")
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """An input or output of a graph; a dynamic dimension is given by its name (str)."""
 
     type: str  # as onnxruntime spells it, "tensor(float)"
@@ -153,12 +151,11 @@ class Graph:
         Raises:
             GraphError: The graph does not take the value.
         """
-        kind, number = value.device_name(), value.__dlpack_device__()[1]
         binding = self._session.io_binding()
         try:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
-                binding.bind_output(name, kind, number)
+                binding.bind_output(name, *ortvalues.place(value))
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.data_type()} {value.shape()}", error)
@@ -228,7 +225,7 @@ def _read(path: Path) -> bytes:
         raise FileMissingError(message)
     with accessing(path):
         content = path.read_bytes()
-    if EXTERNAL.search(content):
+    if any(key in content for key in EXTERNAL):
         raise GraphError(
             f"{path} keeps its weights in another file; a graph must hold them itself: save it "
             "with external_data=False, as `python -m export onnx` does"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array
 
 Shape = tuple[int, int, int]  # channels, height, width
+
+# The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
+ONE: Final = int(np.float32(1).view(np.uint32))
 
 
 def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
@@ -117,6 +120,8 @@ def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
+    if array.shape[1:] == image_shape:
+        return array
     channels, height, width = image_shape
     nchw, nhwc = image_shape, (height, width, channels)
     flat, grey = (channels * height * width,), (height, width)
@@ -140,6 +145,8 @@ def _layouts(image_shape: Shape) -> str:
 
 
 def _check_range(array: npt.NDArray[Any], name: str) -> None:
+    if array.dtype == np.float32 and array.size and array.view(np.uint32).max() <= ONE:
+        return
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if low >= 0 and high <= 1:
         return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import numpy as np
 
 from vae_onnx.graph import Array
@@ -15,6 +13,8 @@ def prior_axis(side: int) -> Array:
     They are where decoded pictures stand in Kingma & Welling 2014, figure 4: every picture
     stands for the same share of the prior.
     """
+    from statistics import NormalDist  # takes long to import, and few need it
+
     normal = NormalDist()
     return np.array([normal.inv_cdf((i + 0.5) / side) for i in range(side)], np.float32)
 

@@ -33,6 +33,13 @@ def to_ortvalue(value: Any, name: str, row: tuple[int, ...]) -> ort.OrtValue:
     return converted
 
 
+def place(value: ort.OrtValue) -> tuple[str, int]:
+    """Return the device that a value lies on: its kind, and its number among those of the kind."""
+    if not hasattr(value, "__dlpack_device__"):
+        return value.device_name(), 0  # of older versions of onnxruntime the first is all we know
+    return value.device_name(), value.__dlpack_device__()[1]
+
+
 def _convert(value: Any, name: str) -> ort.OrtValue:
     if isinstance(value, ort.OrtValue):
         return value

@@ -7,10 +7,13 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vae_onnx import checks
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 CGROUP = Path("/sys/fs/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
@@ -23,8 +26,30 @@ def available() -> int:
     Containers often see every core of their host and may use a few of them, by affinity or by the
     quota of their cgroup (version 2 or 1), of which a part of a core counts as one.
     """
+    return max(1, math.ceil(min(affinity(), quota())))
+
+
+def affinity() -> int:
+    """Return how many cores this process may run on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, math.ceil(min(cores or 1, _quota())))
+    return cores or 1
+
+
+def quota() -> float:
+    """Return how many CPUs the cgroup may use on average, infinity where there is no limit."""
+    try:
+        granted, period = (CGROUP / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            granted = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return math.inf
+    try:
+        share = int(granted) / int(period)  # "max" is no number, and version 1 writes -1
+    except (ValueError, ZeroDivisionError):
+        return math.inf
+    return share if share > 0 else math.inf
 
 
 def check(threads: int | None) -> int:
@@ -70,25 +95,10 @@ def _work_off(work: Callable[[slice], None], todo: Iterator[slice]) -> None:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # takes as long as all of ours to import
+
     return ThreadPoolExecutor(threads, thread_name_prefix="vae_onnx")
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
-
-
-def _quota() -> float:
-    """CPUs that the cgroup may use on average, infinity where there is no limit."""
-    try:
-        quota, period = (CGROUP / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return math.inf
-    try:
-        share = int(quota) / int(period)  # "max" is no number, and version 1 writes -1
-    except (ValueError, ZeroDivisionError):
-        return math.inf
-    return share if share > 0 else math.inf

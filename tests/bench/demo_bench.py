@@ -60,7 +60,7 @@ STROKE = """() => new Promise((done) => {
 })"""
 
 
-def demo_section() -> str:
+def section() -> str:
     rows = [*start_rows(), *stroke_rows(), *client_rows()]
     return f"""## The demo
 
@@ -204,4 +204,4 @@ def resident(pid):
 
 
 if __name__ == "__main__":
-    print(demo_section())
+    print(section())

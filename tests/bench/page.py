@@ -4,43 +4,29 @@ python tests/bench/page.py --out docs/benchmarks.md
 """
 
 import argparse
-import os
-import platform
 from pathlib import Path
 
 import demo_bench
-import numpy as np
-import onnxruntime as ort
+import hosts
+import process
 import runtime
 import torch
 import training
+import web
 
-import vae_onnx
 from export.files import write_text
+from vae_onnx.bench import machine
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
+    sections = [part.section() for part in (runtime, process, hosts, web, demo_bench, training)]
     title = "# Benchmarks\n\n`make bench` writes this page."
-    page = "\n\n".join(
-        [title, runtime.section(), training.section(), demo_bench.demo_section(), machine()]
-    )
+    page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
     write_text(out, page)
     print(page)
-
-
-def machine() -> str:
-    versions = {
-        "Python": platform.python_version(),
-        "vae_onnx": vae_onnx.__version__,
-        "onnxruntime": ort.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
-    told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores. {told}."
 
 
 if __name__ == "__main__":

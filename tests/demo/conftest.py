@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 
 from demo.screenshot import launch_browser, open_demo, serve
 
@@ -22,6 +22,9 @@ window.fetch = async (...call) => {
   try { return await plain(...call); } finally { window.inFlight -= 1; window.answered += 1; }
 };
 """
+
+
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +49,14 @@ def url(log: Path, notes: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, launch_browser(playwright) as chromium:
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(driver: Playwright) -> Iterator[Browser]:
+    with launch_browser(driver, NO_NETWORK) as chromium:
         yield chromium
 
 
@@ -69,23 +78,35 @@ class Watch:
 
 
 @pytest.fixture
-def open_page(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Open the demo in a new window; at the end no page may have logged an error or gone abroad."""
-    watch, contexts = Watch(), []
+def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an empty page in a new window; none may log an error or go abroad."""
+    watch, homes, contexts = Watch(), [], []
 
-    def open_one(**options: Any) -> Page:
+    def open_one(home: str, *, script: str = "", **options: Any) -> Page:
+        homes.append(home)
         contexts.append(browser.new_context(**options))
-        contexts[-1].add_init_script(COUNT_CALLS)
+        contexts[-1].add_init_script(script)
         page = contexts[-1].new_page()
         watch.attach(page)
-        open_demo(page, url)
         return page
 
     yield open_one
     for context in contexts:
         context.close()
     assert watch.errors == []
-    assert [r for r in watch.requests if not r.startswith((url, "data:", "blob:"))] == []
+    assert [r for r in watch.requests if not r.startswith((*homes, "data:", "blob:"))] == []
+
+
+@pytest.fixture
+def open_page(open_window: Callable[..., Page], url: str) -> Callable[..., Page]:
+    """Open the demo in a new window."""
+
+    def open_one(**options: Any) -> Page:
+        page = open_window(url, script=COUNT_CALLS, **options)
+        open_demo(page, url)
+        return page
+
+    return open_one
 
 
 @pytest.fixture

@@ -19,11 +19,15 @@ COMMANDS = [
     "figures",
     "compare",
     "onnx",
+    "quantize",
     "drawing",
+    "golden",
+    "c-source",
     "all",
     "report",
     "speedrun",
     "ablation",
+    "push",
 ]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import vae_onnx
 
+VARIANTS = ("int8",)  # of each model, in shorter numbers
+
 
 def recon(pictures, images):
     """Bernoulli cross-entropy in nats per image, (N,)."""
@@ -124,3 +126,76 @@ def test_the_grid_shows_different_pictures(bundled):
     pictures = bundled.grid(6)
     assert pictures.shape == (36, 28, 28)
     assert pictures.std(axis=0).max() > 0.2
+
+
+# The same models in shorter numbers
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request, bundled):
+    """Encoder and decoder of a variant of a bundled model, its name, and what the card tells."""
+    folder = bundled.folder
+    card = json.loads((folder / "card.json").read_text())
+    return (
+        vae_onnx.Encoder(folder / f"encoder.{request.param}.onnx"),
+        vae_onnx.Decoder(folder / f"decoder.{request.param}.onnx"),
+        request.param,
+        card["variants"][request.param],
+    )
+
+
+def test_the_card_tells_of_all_variants_and_no_others(bundled):
+    card = json.loads((bundled.folder / "card.json").read_text())
+    assert tuple(card["variants"]) == VARIANTS
+    told = {name for entry in card["variants"].values() for name in entry["sha256"]}
+    assert told == {path.name for path in bundled.folder.glob("*.*.onnx")}
+    for entry in card["variants"].values():
+        for name, expected in entry["sha256"].items():
+            content = (bundled.folder / name).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == expected
+
+
+def test_a_variant_has_earned_its_place(variant):
+    """Within 0.2 nats on the test set, and faster on the machine that measured it."""
+    _, _, _, entry = variant
+    assert entry["total_change"] <= 0.2
+    assert entry["metrics"]["images"] == 10_000
+    ratios = [ratio for times in entry["time_ratio"].values() for ratio in times.values()]
+    assert len(ratios) == 4
+    assert max(ratios) < 1
+
+
+def test_a_variant_follows_the_contract(bundled, variant):
+    encoder, decoder, name, entry = variant
+    for ours, theirs in ((encoder, bundled.encoder), (decoder, bundled.decoder)):
+        assert str(ours.graph) == str(theirs.graph)
+        told = {key: ours.metadata[key] for key in ours.metadata if not key.startswith("test_")}
+        assert told.pop("precision") == name
+        assert told == {key: theirs.metadata[key] for key in told}
+        assert ours.metadata["test_total"] == f"{entry['metrics']['total']:.2f}"
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_a_variant_takes_every_batch_size(bundled, variant, real, size):
+    encoder, decoder, _, _ = variant
+    images = np.resize(real, (size, 28, 28))
+    z = encoder.encode(images)
+    assert z.shape == (size, bundled.latent_dim)
+    assert np.abs(z - bundled.encode(images)).mean() < 0.02 * np.abs(z).mean()
+    pictures = decoder.decode(z)
+    assert pictures.shape == (size, 28, 28)
+    assert pictures.dtype == np.float32
+    assert pictures.min() >= 0
+    assert pictures.max() <= 1
+    # A row comes out as it does alone, up to a sum at the edge of a step.
+    assert np.abs(decoder.decode(z[:1]) - pictures[:1]).mean() < 1e-3
+
+
+def test_a_variant_shows_the_same_pictures(bundled, variant, real):
+    encoder, decoder, _, _ = variant
+    z = np.random.default_rng(0).standard_normal((500, bundled.latent_dim), np.float32)
+    assert np.abs(decoder.decode(z) - bundled.decode(z)).mean() < 0.005
+    again = decoder.decode(encoder.encode(real))
+    assert np.abs(again - bundled.reconstruct(real)).mean() < 0.005
+    nats = recon(again, real) - recon(bundled.reconstruct(real), real)
+    assert abs(nats.mean()) < 0.5 + 5 * nats.std() / np.sqrt(len(nats))

@@ -47,7 +47,7 @@ def test_it_is_installed():
 
 
 @pytest.mark.parametrize(
-    "command", ["info", "encode", "decode", "reconstruct", "sample", "grid", ""]
+    "command", ["info", "encode", "decode", "reconstruct", "sample", "grid", "save", ""]
 )
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -1,0 +1,301 @@
+// The page: what is drawn, chosen or pointed at goes through the model, and is shown.
+
+import { loadMap, words } from "./map.js";
+import { attachPad } from "./pad.js";
+import { drawingToX, load } from "./vae.js";
+
+const ORIGIN = Float32Array.of(0, 0);
+const STEP = 0.02; // of the map's side, for an arrow key; five times that with Shift
+const TIMES = 60; // pictures whose median time the page tells, after the first ten of them
+
+const $ = (selector) => document.querySelector(selector);
+const map = $(".map");
+
+/** What the page shows now; the tests read it. */
+export const state = {
+  /** {ink} of a drawing, {x} of an example, or {z} of a place on the map. */
+  source: { z: ORIGIN },
+  /** What the model made of it: x, mu, logVar, z and picture, as far as there are such. */
+  shown: null,
+  /** Pictures shown so far. */
+  count: 0,
+  /** "webgpu" or "wasm", once it is known. */
+  provider: null,
+};
+
+let lane = null; // {model, latents} that the switches tell, once loaded
+const lanes = new Map(); // name -> promise of a lane
+const times = []; // milliseconds from source to picture, the latest ones
+
+const { clear: clearPad } = attachPad($("#pad"), 0, (sheet) => {
+  choose(sheet === null ? { z: ORIGIN } : { ink: inkOf(sheet), side: sheet.width });
+});
+
+function inkOf(sheet) {
+  const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
+  return Uint8Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+}
+
+function choose(source) {
+  state.source = source;
+  for (const button of $("#examples").children) {
+    button.setAttribute("aria-pressed", String(button.x !== undefined && button.x === source.x));
+  }
+  refresh();
+}
+
+// --- from the source to the picture, at most once a frame and always the newest ---
+
+let stale = false;
+let running = false;
+
+async function refresh() {
+  stale = true;
+  if (running || lane === null) return;
+  running = true;
+  try {
+    while (stale) {
+      stale = false;
+      const { source } = state;
+      const current = lane;
+      const start = performance.now();
+      const made = await run(current.model, source);
+      remember(performance.now() - start);
+      if (current === lane) show(current, made);
+      await new Promise(requestAnimationFrame);
+    }
+  } catch (error) {
+    fail(error);
+  } finally {
+    running = false;
+  }
+}
+
+async function run(model, { ink, side, x, z }) {
+  if (ink) x = await drawingToX(ink, side, side);
+  const code = x ? await model.encode(x) : { z };
+  return { ...code, x, picture: await model.decode(code.z) };
+}
+
+function show({ model, latents }, made) {
+  state.shown = made;
+  state.count += 1;
+  paint($("#seen"), made.x, model.imageShape);
+  paint($("#redrawn"), made.picture, model.imageShape);
+  $("#code").innerHTML = codeInWords(made);
+  const place = latents.place(made.z);
+  const inside = place.map((percent) => Math.min(100, Math.max(0, percent)));
+  const off = inside.some((percent, i) => percent !== place[i]);
+  const marker = $(".marker");
+  marker.removeAttribute("hidden");
+  marker.classList.toggle("off", off);
+  [marker.style.left, marker.style.top] = inside.map((percent) => `${percent}%`);
+  const { name, votes, of } = latents.nearestClass(made.z);
+  $("#reading").replaceChildren(
+    `${off ? "Beyond the edge of this map. " : ""}Of the ${of} nearest test images, ${votes} are labelled `,
+    strong(name),
+    ".",
+  );
+}
+
+/** Show a picture in [0, 1], or its absence. */
+function paint(canvas, pixels, [channels, height, width]) {
+  canvas.classList.toggle("blank", !pixels);
+  if (!pixels) return;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const plane = height * width;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < plane; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = 255 * pixels[i + plane * (c % channels)];
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+// A VAE is sure of an image's code only to within sigma.
+function codeInWords({ z, logVar }) {
+  const rows = Array.from(z, (value, i) => {
+    const sigma = logVar ? ` <small>\u00b1 ${words(Math.exp(0.5 * logVar[i]), 2)}</small>` : "";
+    return `<span>${words(value, 2)}${sigma}</span>`;
+  });
+  return `<i>z</i> ${rows.join(" ")}`;
+}
+
+function strong(text) {
+  const element = document.createElement("b");
+  element.textContent = text;
+  return element;
+}
+
+// --- the map ---
+
+let dragging = null; // pointerId
+
+function pick(event) {
+  const box = map.getBoundingClientRect();
+  const x = (100 * (event.clientX - box.left)) / box.width;
+  const y = (100 * (event.clientY - box.top)) / box.height;
+  chooseOnMap([x, y]);
+}
+
+function chooseOnMap(place) {
+  if (lane === null) return;
+  choose({ z: lane.latents.at(place.map((percent) => Math.min(100, Math.max(0, percent)))) });
+}
+
+function endDrag(event) {
+  if (event.pointerId !== dragging) return;
+  dragging = null;
+  map.classList.remove("dragging");
+  $("#reading").setAttribute("aria-busy", "false");
+}
+
+map.addEventListener("pointerdown", (event) => {
+  if (dragging !== null || event.button !== 0) return;
+  dragging = event.pointerId;
+  map.setPointerCapture(dragging);
+  map.classList.add("dragging");
+  $("#reading").setAttribute("aria-busy", "true"); // not a word for each frame
+  pick(event);
+});
+map.addEventListener("pointermove", (event) => {
+  if (event.pointerId === dragging) pick(event);
+});
+map.addEventListener("pointerup", endDrag);
+map.addEventListener("pointercancel", endDrag);
+map.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press drags
+map.addEventListener("keydown", (event) => {
+  const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+    event.key
+  ] ?? [0, 0];
+  if ((x === 0 && y === 0) || lane === null || state.shown === null) return;
+  event.preventDefault();
+  const step = 100 * STEP * (event.shiftKey ? 5 : 1);
+  const z = state.source.z ?? state.shown.z;
+  const [left, top] = lane.latents.place(z);
+  chooseOnMap([left + x * step, top + y * step]);
+});
+
+function paintMap() {
+  const canvas = $(".map canvas");
+  if (lane === null || canvas.clientWidth === 0) return;
+  lane.latents.paint(canvas);
+}
+
+// --- the switches, and what they load ---
+
+const choice = (name) => $(`[name=${name}]:checked`).value;
+
+async function change() {
+  const [dataset, kind] = [choice("dataset"), choice("kind")];
+  document.body.dataset.dataset = dataset;
+  document.body.dataset.kind = kind;
+  const name = `${dataset}-${kind}`;
+  try {
+    const next = await open(name);
+    if (name !== `${choice("dataset")}-${choice("kind")}`) return; // switched again meanwhile
+    lane = next;
+  } catch (error) {
+    return fail(error);
+  }
+  paintMap();
+  $(".names").replaceChildren(...lane.latents.labelsOver());
+  $("#count").textContent = lane.latents.labels.length.toLocaleString("en");
+  refresh();
+}
+
+function open(name) {
+  if (!lanes.has(name)) {
+    const folder = `models/${name}/`;
+    const opening = Promise.all([openModel(folder), loadMap(folder)]);
+    lanes.set(name, opening.then(([model, latents]) => ({ model, latents })));
+    opening.catch(() => lanes.delete(name)); // switching back tries again
+  }
+  return lanes.get(name);
+}
+
+async function openModel(folder) {
+  state.provider ??= (await import("./runtime.js")).provider;
+  try {
+    return await load(folder, { sessionOptions: { executionProviders: [state.provider] } });
+  } catch (error) {
+    if (state.provider === "wasm" || error.name !== "GraphError") throw error;
+    state.provider = "wasm"; // there is a GPU, but it does not do
+    return openModel(folder);
+  }
+}
+
+async function showExamples(dataset) {
+  const response = await fetch(`examples/${dataset}.json`);
+  const { height, width, images } = await response.json();
+  if (dataset !== choice("dataset")) return;
+  $("#examples").replaceChildren(...images.map((image) => example(image, height, width)));
+}
+
+function example({ name, pixels }, height, width) {
+  const x = Float32Array.from(atob(pixels), (byte) => byte.charCodeAt(0) / 255);
+  const button = document.createElement("button");
+  const canvas = document.createElement("canvas");
+  paint(canvas, x, [1, height, width]);
+  Object.assign(button, { type: "button", title: name, x });
+  button.setAttribute("aria-label", `Test image: ${name}`);
+  button.setAttribute("aria-pressed", "false");
+  button.append(canvas);
+  button.addEventListener("click", () => {
+    clearPad();
+    choose({ x });
+  });
+  return button;
+}
+
+async function changeDataset() {
+  clearPad();
+  state.source = { z: ORIGIN };
+  await Promise.all([change(), showExamples(choice("dataset")).catch(fail)]);
+}
+
+function changeKind() {
+  if (state.source.z) state.source = { z: ORIGIN }; // the other model has another map
+  return change();
+}
+
+// --- what the page says of itself ---
+
+function remember(time) {
+  times.push(time);
+  if (times.length > TIMES) times.shift();
+}
+
+function tell() {
+  if (state.count === 0) return;
+  const where = state.provider === "webgpu" ? "WebGPU" : "WebAssembly";
+  const median = [...times].sort((a, b) => a - b)[times.length >> 1];
+  const speed = times.length < 10 ? "" : `, ${median.toFixed(1)} ms a picture`;
+  $("#status").textContent = `Runs in this page, on ${where}${speed}. Nothing you draw leaves it.`;
+}
+
+function fail(error) {
+  const box = $(".failure[role=alert]");
+  box.hidden = false;
+  box.textContent = `This did not work: ${error.message}. Reload the page to try again.`;
+  console.warn(error);
+}
+
+async function workOffline() {
+  if (!navigator.serviceWorker) return; // plain http from another machine
+  await navigator.serviceWorker.register("sw.js");
+  await navigator.serviceWorker.ready;
+  $("#offline").textContent = "Works offline from now on.";
+}
+
+for (const input of document.querySelectorAll("[name=dataset]")) {
+  input.addEventListener("change", changeDataset);
+}
+for (const input of document.querySelectorAll("[name=kind]")) {
+  input.addEventListener("change", changeKind);
+}
+new ResizeObserver(paintMap).observe(map);
+window.addEventListener("resize", paintMap);
+setInterval(tell, 500);
+await changeDataset();
+await workOffline().catch((error) => console.warn(error));

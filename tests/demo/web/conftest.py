@@ -1,0 +1,147 @@
+"""The static site, built once, in a folder of a plain server of files."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+import vae_onnx
+from demo.web.build import ROOT, build
+from demo.web.screenshot import open_site, serve_folder
+
+HERE = Path(__file__).parent
+GRAPHS = ROOT / "tests" / "runtime" / "graphs"
+NODE = ROOT / "demo" / "embed" / "node"
+
+
+@pytest.fixture(scope="session")
+def npm() -> str:
+    found = shutil.which("npm")
+    if found is None:
+        pytest.skip("npm is missing; install Node.js 20 or newer")
+    return found
+
+
+@pytest.fixture(scope="session")
+def install(npm: str) -> Callable[[Path], Path]:
+    """Install what the package.json in a folder pins, unless that is there; gives the folder."""
+
+    def install_one(folder: Path) -> Path:
+        done = folder / "node_modules" / ".package-lock.json"
+        lock = folder / "package-lock.json"
+        if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
+            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+            command = [npm, "ci", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        return folder
+
+    return install_one
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All bundled models, and folders that are none."""
+    folder = tmp_path_factory.mktemp("models") / "models"
+    shutil.copytree(Path(vae_onnx.__file__).parent / "models", folder)
+    decoder = folder / "mnist-vae" / "decoder.onnx"
+    encoders = {
+        "mixed": folder / "mnist-ae" / "encoder.onnx",
+        "names": GRAPHS / "foreign" / "names.onnx",
+        "static_batch": GRAPHS / "foreign" / "static_batch.onnx",
+        "no_onnx": ROOT / "LICENSE",
+    }
+    for name, encoder in encoders.items():
+        (folder / "foreign" / name).mkdir(parents=True)
+        shutil.copy(encoder, folder / "foreign" / name / "encoder.onnx")
+        shutil.copy(decoder, folder / "foreign" / name / "decoder.onnx")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(npm: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site") / "site"
+    build(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def server(
+    site: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """Address and folder of a server that has the site in a sub-folder, and what tests need."""
+    root = tmp_path_factory.mktemp("server")
+    (root / "some").mkdir()
+    (root / "some" / "where").symlink_to(site)
+    (root / "models").symlink_to(models)
+    (root / "golden").symlink_to(ROOT / "tests" / "golden")
+    (root / "checks.js").symlink_to(HERE / "checks.js")
+    with serve_folder(root) as address:
+        yield address, root
+
+
+@pytest.fixture(scope="session")
+def url(server: tuple[str, Path]) -> str:
+    """Where the site is."""
+    return f"{server[0]}some/where/"
+
+
+@pytest.fixture
+def open_page(
+    open_window: Callable[..., Page], server: tuple[str, Path], url: str
+) -> Callable[..., Page]:
+    """Open the site in a new window, which can reach nothing but this machine."""
+
+    def open_one(query: str = "", **options: Any) -> Page:
+        page = open_window(server[0], **options)
+        open_site(page, url + query)
+        return page
+
+    return open_one
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    return json.loads((ROOT / "tests" / "golden" / "golden.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def refused() -> dict[str, str]:
+    """What vae.js says to each call of `refusals` in checks.js: how the message begins."""
+    return {
+        "short image": "InputError: x must hold 1 * 28 * 28 numbers for each image, got 783",
+        "no image": "InputError: x must hold 1 * 28 * 28 numbers for each image, got 0",
+        "bytes for an image": "InputTypeError: x must be a Float32Array, got Uint8Array; use "
+        "Float32Array.from(bytes, (byte) => byte / 255)",
+        "image in 0..255": "InputError: x must be in [0, 1], got 2 at index 2; divide by 255",
+        "image with NaN": "InputError: x must be in [0, 1], got NaN at index 7",
+        "image below 0": "InputError: x must be in [0, 1], got -0.5 at index 7",
+        "odd code": "InputError: z must hold 2 numbers for each picture, got 3",
+        "code with infinity": "InputError: z must be finite, got Infinity at index 1",
+        "list for a code": "InputTypeError: z must be a Float32Array, got Array; use",
+        "no code": "InputTypeError: z must be a Float32Array, got undefined; use",
+        "no sample": "InputError: n must be an integer from 1 to 2 ** 53 - 1, got 0",
+        "no seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got undefined",
+        "broken seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got 0.5",
+        "negative seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got -1",
+        "ink as floats": "InputTypeError: ink must be a Uint8Array or Uint8ClampedArray, 0 paper "
+        "to 255 ink, got Float32Array",
+        "ink of a canvas": "InputError: ink must hold height * width = 4 bytes, one a pixel, got "
+        "16; of a canvas's RGBA take one channel",
+        "ink without a size": "InputError: width must be an integer from 1",
+        "ink of no height": "InputError: height must be an integer from 1",
+        "no drawing graph": "FileMissingError: ",
+        "no model": "FileMissingError: ",
+        "no folder": "InputTypeError: folder must be a string or a URL, got undefined",
+        "no graph": "GraphError: ",
+        "mixed models": "GraphError: ",
+        "other names": "GraphError: ",
+        "static batch": "GraphError: ",
+        "foreign runtime": "InputTypeError: ort must be the module onnxruntime-web or",
+        "closed model": "VaeError: this model is closed; load it again",
+    }

@@ -1,0 +1,64 @@
+"""The golden vectors, with which the hosts of the graphs are tested."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vae_onnx
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+MANIFEST = json.loads((GOLDEN / "golden.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A bundled model and what it gives."""
+
+    name: str
+    kind: str
+    folder: Path  # of the graphs
+    tensors: dict[str, np.ndarray]  # x, mu, log_var, z, x_recon
+
+    @property
+    def codes(self) -> dict[str, np.ndarray]:
+        """What the encoder makes of x, by the names of its outputs."""
+        if self.kind == "vae":
+            return {name: self.tensors[name] for name in ("mu", "log_var")}
+        return {"z": self.tensors["z"][: len(self.tensors["x"])]}
+
+
+@pytest.fixture(scope="session", params=MANIFEST["models"], ids=lambda told: told["name"])
+def golden(request):
+    told = request.param
+    folder = vae_onnx.load(told["name"]).folder
+    return Golden(told["name"], told["kind"], folder, read(told["tensors"]))
+
+
+@pytest.fixture(scope="session", params=MANIFEST["drawings"], ids=lambda told: told["name"])
+def drawing(request):
+    """The tensors ink and x of a drawing."""
+    return read(request.param["tensors"])
+
+
+@pytest.fixture(scope="session")
+def assert_agree():
+    return _assert_agree
+
+
+def read(tensors):
+    return {
+        name: np.fromfile(GOLDEN / told["file"], np.dtype(told["dtype"]).newbyteorder("<")).reshape(
+            told["shape"]
+        )
+        for name, told in tensors.items()
+    }
+
+
+def _assert_agree(got, expected):
+    """Within 1e-5, relative to the largest magnitude where that is above 1."""
+    scale = max(1.0, np.abs(expected).max())
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * scale)

@@ -1,0 +1,66 @@
+"""Values of onnxruntime go in and out where they lie. What holds on the CPU holds on a GPU."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+import vae_onnx
+
+
+class Tensor:
+    """What another library's tensor looks like from outside."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **options):
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+def test_decoding_a_value_gives_what_decoding_gives(bundled):
+    z = np.random.default_rng(0).standard_normal((7, bundled.latent_dim), np.float32)
+    expected = bundled.decode(z)
+    for value in (z, ort.OrtValue.ortvalue_from_numpy(z)):
+        x_recon = bundled.decode_ortvalue(value)
+        assert x_recon.device_name() == "cpu"
+        np.testing.assert_array_equal(x_recon.numpy()[:, 0], expected)
+    again = bundled.encode_ortvalue(bundled.decode_ortvalue(z))
+    np.testing.assert_array_equal(again.numpy(), bundled.encode(expected))
+
+
+def test_dlpack(tiny_vae):
+    z = np.ones((3, 2), np.float32)
+    if not hasattr(ort.OrtValue, "from_dlpack"):
+        with pytest.raises(vae_onnx.InputTypeError, match=r"does not read DLPack; update it"):
+            tiny_vae.decode_ortvalue(Tensor(z))
+        return
+    x_recon = tiny_vae.decode_ortvalue(Tensor(z))
+    shared = np.from_dlpack(x_recon)
+    np.testing.assert_array_equal(shared[:, 0], tiny_vae.decode(z))
+    assert shared.ctypes.data == x_recon.data_ptr()
+    with pytest.raises(vae_onnx.InputError, match="contiguous"):
+        tiny_vae.decode_ortvalue(Tensor(np.ones((2, 3), np.float32).T))
+
+
+@pytest.mark.parametrize(
+    ("z", "error", "message"),
+    [
+        (np.zeros((3, 3), np.float32), vae_onnx.InputError, r"shape \(N, 2\) .* got \(3, 3\)"),
+        (np.zeros((0, 2), np.float32), vae_onnx.InputError, "N >= 1"),
+        (np.zeros(2, np.float32), vae_onnx.InputError, "shape"),
+        (np.zeros((3, 2)), vae_onnx.InputTypeError, "float32, got float64"),
+        (np.zeros((2, 3), np.float32).T, vae_onnx.InputError, "contiguous"),
+        ([[0.0, 0.0]], vae_onnx.InputTypeError, "OrtValue or have __dlpack__"),
+        (
+            ort.OrtValue.ortvalue_from_numpy(np.zeros((1, 2), np.int64)),
+            vae_onnx.InputTypeError,
+            "int64",
+        ),
+    ],
+)
+def test_bad_values(tiny_vae, z, error, message):
+    with pytest.raises(error, match=message):
+        tiny_vae.decode_ortvalue(z)

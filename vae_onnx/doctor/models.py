@@ -1,0 +1,124 @@
+"""Models: whether their files are those of their cards, and open."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shlex
+from collections.abc import Mapping
+from importlib.metadata import Distribution
+from pathlib import Path
+from typing import Any, Final
+
+from vae_onnx import hub, model_files
+from vae_onnx.doctor import pip
+from vae_onnx.doctor.report import Check, Finding
+from vae_onnx.errors import VaeOnnxError
+
+GROUP: Final = "models"
+BUNDLED: Final = Path(__file__).parents[1] / "models"
+
+
+def bundled() -> dict[str, Path]:
+    """Return the folders of the bundled models by name."""
+    return {path.name: path for path in sorted(BUNDLED.iterdir()) if path.is_dir()}
+
+
+def size(folder: Path) -> int:
+    """Return how many bytes the two graphs have."""
+    return sum(path.stat().st_size for path in folder.glob("*coder.onnx"))
+
+
+def faults(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
+    """Return which files of a folder are not those expected: name -> "missing" or "changed"."""
+    found = {}
+    for name, sha256 in sums.items():
+        try:
+            with (folder / Path(name).name).open("rb") as file:  # never one outside
+                digest = hashlib.file_digest(file, "sha256")
+        except (OSError, ValueError):  # a name may be none that a file can have
+            found[name] = "missing"
+        else:
+            if digest.hexdigest() != sha256:
+                found[name] = "changed"
+    return found
+
+
+def check(
+    name: str,
+    folder: Path | None,
+    answer: Mapping[str, str],
+    package: Distribution | None,
+    *,
+    explained: bool = False,
+) -> Check:
+    """A model.
+
+    Args:
+        name: As the user calls it.
+        folder: Where it is; None if that is not known.
+        answer: What came of `trial.opens`: "folder" or "error"; empty if it was not tried.
+        package: That of vae_onnx, with which the bundled models come.
+        explained: Whether another check has found why none opens.
+    """
+    card, sums = _read_card(folder) if folder else (None, {})
+    wrong = faults(folder, sums) if folder else {}
+    if folder and folder.parent == BUNDLED and not sums:
+        wrong["card.json"] = "missing" if card is None else "without checksums"
+    findings = []
+    if wrong:
+        told = ", ".join(f"{file} is {fault}" for file, fault in wrong.items())
+        message = f"The model {name} is not as its card.json says: {told}."
+        command = _remedy(name, folder, card, package)
+        findings.append(Finding("model-changed", "error", message, command))
+    elif "error" in answer and not explained:
+        message = f"The model {name} does not open: {answer['error']}"
+        command = _remedy(name, folder, card, package)
+        findings.append(Finding("model-fails", "error", message, command))
+    if "error" in answer:
+        value = "does not open"
+    elif folder is None:
+        value = "not tried without onnxruntime"
+    elif not sums:
+        value = "no checksums in card.json"
+    else:
+        value = f"{len(sums) - len(wrong)} of {len(sums)} files as in card.json"
+    facts = {"folder": folder and str(folder), "files": sorted(sums), "wrong": wrong, **answer}
+    return Check(f"model.{name}", GROUP, name, value, facts, findings, "error" in answer)
+
+
+def _read_card(folder: Path) -> tuple[Mapping[str, Any] | None, Mapping[str, str]]:
+    """Return the card, None where there is none that can be read, and its checksums."""
+    try:
+        return model_files.read_card(folder), model_files.checksums(folder)
+    except VaeOnnxError:
+        return None, {}
+
+
+def _remedy(
+    name: str, folder: Path | None, card: Mapping[str, Any] | None, package: Distribution | None
+) -> str:
+    if name.startswith("hf://"):
+        return _download(name)
+    if folder is None:
+        return "vae-onnx info"
+    if folder.parent == BUNDLED:
+        clone = BUNDLED.parents[1]
+        if (clone / ".git").exists():
+            path = f"vae_onnx/models/{name}"
+            return shlex.join(["git", "-C", str(clone), "checkout", "--", path])
+        return pip.again(package) if package else pip.install("--force-reinstall", "vae-onnx")
+    words = str((card or {}).get("command", "")).split()
+    run = words[words.index("--out") + 1] if "--out" in words[:-1] else "RUN"
+    return shlex.join(["python", "-m", "export", "onnx", run, "--out", str(folder)])
+
+
+def _download(reference: str) -> str:
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return pip.install("vae-onnx[hub]")
+    try:
+        place = hub.parse(reference)
+    except VaeOnnxError:
+        return "vae-onnx --help"
+    revision = ["--revision", place.revision] if place.revision else []
+    return shlex.join(["hf", "download", place.repository, *revision, "--force-download"])
