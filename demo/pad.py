@@ -12,7 +12,7 @@ import numpy as np
 
 from demo import pictures
 from demo.map_view import part
-from demo.page import static
+from demo.page import fill, static
 from demo.pictures import PictureError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from demo.library import Group
 
+CAMERA = "<video playsinline muted hidden></video>"
+NOTE = '<p class="pad-note" role="status"></p>'
 DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
 
 
@@ -36,7 +38,8 @@ def component(elem_id: str, hint: str, value: object = None) -> gr.HTML:
     script = static("pad.js").replace("export function", "function") + static("pad_gradio.js")
     return gr.HTML(
         value=value,
-        html_template=static("pad.html").replace("$hint", hint),
+        html_template=fill("pad.html", hint=hint, camera=CAMERA, files=static("pad_files.html"))
+        + NOTE,
         js_on_load=script,
         apply_default_css=False,
         elem_id=elem_id,

@@ -17,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,8 @@ def _write_page(site: Path) -> None:
     for name in SHARED:
         shutil.copy(STATIC / name, site)
     shutil.copy(ROOT / "LICENSE", site)
-    pad = (STATIC / "pad.html").read_text(encoding="utf-8")
+    template = Template((STATIC / "pad.html").read_text(encoding="utf-8"))
+    pad = template.substitute(hint="Draw a digit here", camera="", files="")
     page = (HERE / "index.html").read_text(encoding="utf-8")
     (site / "index.html").write_text(page.replace("<!-- pad.html -->", pad), encoding="utf-8")
 

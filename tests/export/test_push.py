@@ -14,7 +14,7 @@ from export.push import OURS
 from vae_onnx.autoencoder import MODELS
 
 GRAPHS = {"encoder.onnx", "decoder.onnx", "encoder.int8.onnx", "decoder.int8.onnx"}
-NAMES = {*GRAPHS, "card.json", "latents.npz", "README.md"}
+NAMES = {*GRAPHS, "card.json", "latents.npz", "history.jsonl", "README.md"}
 
 
 @pytest.fixture
