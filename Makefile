@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web install test test-wheel test-newest test-oldest test-openvino test-demo \
+.PHONY: help demo site web install chromium test test-wheel test-newest test-oldest test-openvino test-demo \
   lint train ablation bench clean build/wheel
 
 help:
@@ -30,9 +30,11 @@ web: site
 
 install: $(VENV)/.all
 
-test: $(VENV)/.all
-	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
+test: $(VENV)/.all chromium
 	$(BIN)/pytest
+
+chromium: $(VENV)/.all
+	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
 
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
 # numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime.
@@ -90,9 +92,10 @@ train: $(VENV)/.all
 ablation: $(VENV)/.all
 	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
 
-bench: $(VENV)/.all
+# numpy's threads would take part where everything else is given one.
+bench: $(VENV)/.all chromium
 	$(BIN)/python -m export speedrun --page docs/training.md
-	$(BIN)/python tests/bench/page.py --out docs/benchmarks.md
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) build dist

@@ -156,7 +156,8 @@ def numpy_call(z: np.ndarray) -> Call:
         p = h @ weights.logits.T
         p += weights.logits_bias
         np.negative(p, out=p)
-        np.exp(p, out=p)
+        with np.errstate(over="ignore"):  # of an infinity the reciprocal is 0, as it should be
+            np.exp(p, out=p)
         p += 1
         return np.reciprocal(p, out=p)
 

@@ -4,6 +4,7 @@ python tests/bench/web.py
 """
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -55,6 +56,8 @@ Times = dict[str, float]
 
 
 def section() -> str:
+    skip = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, env=skip, check=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder) / "site"
         build(site)
