@@ -42,8 +42,8 @@ with gr.Blocks() as blocks:
 blocks.launch(server_port=int(sys.argv[2]), ssr_mode=False)
 """
 
-# Milliseconds from the end of a stroke until its pictures are on the screen. Others, of the unfinished
-# stroke, come before: the last change counts that half a second of rest follows.
+# Milliseconds from the end of a stroke until its pictures are on the screen. Others, of the
+# unfinished stroke, come before: the last change counts that half a second of rest follows.
 STROKE = """() => new Promise((done) => {
   const shown = () => [...document.querySelectorAll("#draw .strip img")];
   const sources = () => shown().map((one) => one.src).join();

@@ -1,4 +1,4 @@
-"""The hosts of the graphs side by side: C99, C++ on OpenVINO, Python.
+"""The hosts of the graphs side by side: C99, C++ on OpenVINO, Python, Node, a browser.
 
 python tests/bench/hosts.py prints its section of docs/benchmarks.md alone.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+import web
 from tqdm import tqdm
 
 import vae_onnx
@@ -76,13 +77,18 @@ def section() -> str:
             ]
             for name, program in programs.items()
         ]
+    for host in reversed(web.measure()[1]):
+        times = [microseconds(host.milliseconds(call) / 1000) for call in ("decode 1", "encode 1")]
+        rows.append([f"JavaScript, {host.name}", *times, f"{host.megabytes():.0f} MB"])
     header = [f"`{MODEL}`, one row, one thread", "decode", "encode a digit", "peak memory"]
     return f"""## Hosts of the graphs
 
 Median time of one call from Python, of which {microseconds(call)} are ctypes' in those of C and
 C++, and the most memory that a small program with the model takes. C99 is what
 `python -m export c-source` writes, compiled by `gcc -O3` for any x86-64 processor; it passes over
-inputs that are 0, as most pixels of a digit are. OpenVINO computes in float32 on one thread.
+inputs that are 0, as most pixels of a digit are. OpenVINO computes in float32 on one thread. Those
+of JavaScript are measured from JavaScript: Node's memory beside what Node takes by itself, and
+WebAssembly's in the browser.
 
 {table(header, rows)}
 

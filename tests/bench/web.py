@@ -3,6 +3,7 @@
 python tests/bench/web.py
 """
 
+import functools
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -23,6 +25,7 @@ from export.markdown import table
 
 SCRIPT = Path(__file__).with_name("web.js")
 NODE = ROOT / "demo" / "embed" / "node"
+MODEL = "mnist-vae"  # as web.js has it
 MODELS = Path(vae_onnx.__file__).parent / "models"
 ROUNDS = 3  # in which the hosts take turns
 CALLS = {
@@ -52,10 +55,23 @@ const megabytes = (process.memoryUsage().rss - before) / 1e6;
 console.log(JSON.stringify({ times, megabytes, versions: process.versions }));
 """
 
-Times = dict[str, float]
+
+class Host(NamedTuple):
+    """A host of vae.js and what web.js measured in it, once a round."""
+
+    name: str
+    told: list[dict]
+
+    def milliseconds(self, call: str) -> float:
+        return statistics.median(one["times"][call] for one in self.told)
+
+    def megabytes(self) -> float:
+        return statistics.median(one["megabytes"] for one in self.told)
 
 
-def section() -> str:
+@functools.cache
+def measure() -> tuple[float, list[Host]]:
+    """Seconds until the page shows its first picture; the browser and Node, in turns."""
     skip = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, env=skip, check=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -69,23 +85,24 @@ def section() -> str:
                 firsts.append(first)
                 browsers.append(told)
                 nodes.append(in_node())
-            version = chromium.version
+            version = chromium.version.partition(".")[0]
+    node = nodes[0]["versions"]["node"].partition(".")[0]
+    hosts = [Host(f"Chromium {version}, wasm", browsers), Host(f"Node {node}", nodes)]
+    return statistics.median(firsts), hosts
+
+
+def section() -> str:
+    first, hosts = measure()
     rows = [
-        [
-            what,
-            *(milliseconds([told["times"][call] for told in host]) for host in (browsers, nodes)),
-        ]
+        [what, *(f"{host.milliseconds(call):.3f} ms" for host in hosts)]
         for call, what in CALLS.items()
     ]
-    rows.append(["memory beside the host's own", *map(megabytes, (browsers, nodes))])
-    node = nodes[0]["versions"]["node"]
-    header = ["`mnist-vae`", f"Chromium {version.partition('.')[0]}, wasm", f"Node {node}"]
+    header = [f"`{MODEL}`", *(host.name for host in hosts)]
     return f"""## In a browser and in Node
 
 Median time of one call of `vae.js`, on onnxruntime-web and onnxruntime-node {ORT_VERSION}, one
 thread each; {ROUNDS} rounds in which the two take turns. The static page shows its first picture
-{statistics.median(firsts):.1f} s after it was opened for the first time, from a server on the same
-machine.
+{first:.1f} s after it was opened for the first time, from a server on the same machine.
 
 {table(header, rows)}"""
 
@@ -115,14 +132,6 @@ def in_node() -> dict:
     files = [(SOURCES / "vae.js").as_uri(), SCRIPT.as_uri(), f"{MODELS}/"]
     result = subprocess.run([*command, *files], check=True, capture_output=True, text=True)
     return json.loads(result.stdout)
-
-
-def milliseconds(values: list[float]) -> str:
-    return f"{statistics.median(values):.3f} ms"
-
-
-def megabytes(host: list[dict]) -> str:
-    return f"{statistics.median(told['megabytes'] for told in host):.0f} MB"
 
 
 if __name__ == "__main__":
