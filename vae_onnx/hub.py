@@ -147,7 +147,8 @@ def _download(place: Reference, offline: bool, remedy: str) -> Path:
     for name in model_files.GRAPHS:
         get(name, commit)
     listed = model_files.checksums(card.parent, remedy)
-    for name in (*filter(listed.__contains__, model_files.VARIANTS), model_files.LATENTS):
+    variants = filter(listed.__contains__, model_files.VARIANTS)
+    for name in (*variants, model_files.LATENTS, model_files.HISTORY):
         if not known(name, commit):
             with contextlib.suppress(EntryNotFoundError):
                 get(name, commit)
