@@ -132,6 +132,10 @@ def test_the_dry_run_writes_the_card_and_sends_nothing(hub, push, tmp_path, name
     assert f"{card['parameters']:,} parameters" in readme
     assert card["command"] in readme
     assert "`z` float32 [batch, " in readme
+    for variant, measured in card["variants"].items():
+        row = next(row for row in readme.splitlines() if f'`precision="{variant}"`' in row)
+        assert f" {measured['total_change']:+.3f} |" in row
+        assert f" {measured['time_ratio']['decode']['1']:.2f} |" in row
 
 
 def test_the_usage_in_the_card_runs(hub, push, model):
