@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vae_onnx import checks
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 CGROUP = Path("/sys/fs/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
@@ -75,27 +75,63 @@ def blocks(rows: int, threads: int) -> list[slice]:
 
 
 def each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:
-    """Do the work for every part, in this thread and others; raises what a part raises."""
+    """Do the work for every part, in this thread and others; raises what a part raises.
+
+    When it returns or raises, no thread works on any part any more.
+    """
     todo = iter(parts)  # one for all threads: whoever is done takes the next
     helpers = min(threads, len(parts)) - 1
-    helping = [_pool(threads).submit(_work_off, work, todo) for _ in range(helpers)]
+    helping = _enlist(helpers, threads, work, todo) if helpers else []
     try:
         _work_off(work, todo)
     finally:
         # Those that have not begun, because other calls keep the pool busy, have nothing to do.
-        begun = [helper for helper in helping if not helper.cancel()]
-        for helper in begun:
-            helper.result()
+        errors = [helper.exception() for helper in helping if not helper.cancel()]
+    for error in filter(None, errors):
+        raise error
+
+
+def _enlist(
+    helpers: int, threads: int, work: Callable[[slice], None], todo: Iterator[slice]
+) -> list[Future[None]]:
+    """Have as many threads of the pool help as there are to be had, none at worst."""
+    from concurrent.futures import Future  # takes as long as all of ours to import
+
+    helping: list[Future[None]] = []
+    try:
+        for _ in range(helpers):
+            # One of our own: where no thread starts, the pool keeps the work and gives us nothing.
+            helping.append(Future())
+            _pool(threads).submit(_help, helping[-1], work, todo)
+    except RuntimeError:  # the system has no more threads, or the interpreter is about to end
+        pass
+    return helping
+
+
+def _help(helper: Future[None], work: Callable[[slice], None], todo: Iterator[slice]) -> None:
+    if not helper.set_running_or_notify_cancel():
+        return
+    try:
+        _work_off(work, todo)
+    except BaseException as error:
+        helper.set_exception(error)
+    else:
+        helper.set_result(None)
 
 
 def _work_off(work: Callable[[slice], None], todo: Iterator[slice]) -> None:
-    for part in todo:
-        work(part)
+    try:
+        for part in todo:
+            work(part)
+    except BaseException:
+        for _ in todo:  # nobody will have what is left
+            pass
+        raise
 
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor  # takes as long as all of ours to import
+    from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(threads, thread_name_prefix="vae_onnx")
 

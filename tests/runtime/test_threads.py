@@ -1,6 +1,7 @@
 import math
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -85,6 +86,54 @@ def test_an_error_in_any_thread_is_raised():
 
     with pytest.raises(ValueError, match="the third block"):
         threads.each(work, threads.blocks(2560, 4), 4)
+
+
+def test_after_an_error_nobody_works_on():
+    """`out` belongs to the caller again: no thread may write to it any more, or begin a part."""
+    working, met, together = threading.Event(), [], threading.Barrier(3, timeout=10)
+
+    def work(part):
+        met.append(part)
+        together.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise ValueError("the first")
+        working.set()
+        time.sleep(0.1)
+        working.clear()
+
+    with pytest.raises(ValueError, match="the first"):
+        threads.each(work, threads.blocks(25_600, 3), 3)
+    assert not working.is_set()
+    assert len(met) == 3
+
+
+def test_errors_of_two_threads_are_waited_for():
+    slow, together = threading.Event(), threading.Barrier(3, timeout=10)
+
+    def work(part):
+        if together.wait() == 0:
+            raise ValueError("one")
+        time.sleep(0.1)
+        slow.set()
+        raise ValueError("another")
+
+    with pytest.raises(ValueError, match="one|another"):
+        threads.each(work, threads.blocks(25_600, 3), 3)
+    assert slow.is_set()
+
+
+def test_without_another_thread_the_caller_works_alone(monkeypatch):
+    """As where the cgroup allows no more of them, or while the interpreter ends."""
+
+    def no_thread(_):
+        raise RuntimeError("can't start new thread")
+
+    threads._pool.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    parts, met = threads.blocks(25_600, 5), []
+    threads.each(met.append, parts, 5)
+    threads._pool.cache_clear()
+    assert met == parts
 
 
 @pytest.mark.parametrize("wrong", [0, -1])
