@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import checks, latent, stream
+from vae_onnx import threads as workers
 from vae_onnx.device import Device, Provider, pick
 from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError
 from vae_onnx.graph import Array, Graph
@@ -232,7 +233,7 @@ class Autoencoder:
     ) -> None:
         self.folder = Path(folder)
         self.precision = _check_precision(precision)
-        chosen = pick(device)
+        chosen, threads = pick(device), workers.check(threads)
         encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
         self.encoder = Encoder(encoder, device=chosen, threads=threads)
         self.decoder = Decoder(decoder, device=chosen, threads=threads)

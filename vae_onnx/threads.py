@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 CGROUP = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
 LEAST = 64  # rows for which another thread is worth waking
 
@@ -37,12 +39,35 @@ def affinity() -> int:
 
 def quota() -> float:
     """Return how many CPUs the cgroup may use on average, infinity where there is no limit."""
+    return min(map(_granted, _cgroups()), default=math.inf)
+
+
+def _cgroups() -> list[Path]:
+    """Return the folders of this process's cgroup and of those that it is in: each may limit it.
+
+    Within a container the limit is at the top; for a service of systemd, a batch job, or in the
+    container that shares the cgroups of its host it is further down.
+    """
+    folders = [CGROUP, CGROUP / "cpu"]
+    with contextlib.suppress(OSError, ValueError):
+        for line in MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            inside = Path(path.lstrip("/"))
+            if ".." in inside.parts or (controllers and "cpu" not in controllers.split(",")):
+                continue
+            top = CGROUP / "cpu" if controllers else CGROUP  # version 1, or 2
+            folders += [top / inside, *(top / outer for outer in inside.parents)]
+    return list(dict.fromkeys(folders))
+
+
+def _granted(folder: Path) -> float:
+    """Return how many CPUs a cgroup may use, by the files in its folder."""
     try:
-        granted, period = (CGROUP / "cpu.max").read_text().split()
+        granted, period = (folder / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            granted = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
+            granted = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
         except OSError:
             return math.inf
     try:

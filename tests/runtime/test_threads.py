@@ -17,6 +17,7 @@ from vae_onnx import threads
 def cgroup(tmp_path, monkeypatch):
     """A machine of eight cores whose cgroup files a test writes."""
     monkeypatch.setattr(threads, "CGROUP", tmp_path)
+    monkeypatch.setattr(threads, "MEMBERSHIP", tmp_path / "membership")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
 
@@ -44,6 +45,34 @@ def test_so_does_that_of_version_1(cgroup, quota, expected):
     (cgroup / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
     (cgroup / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
     assert threads.available() == expected
+
+
+@pytest.mark.parametrize(
+    ("membership", "limited", "expected"),
+    [
+        ("0::/system.slice/app.service", "system.slice/app.service", 3),
+        ("0::/system.slice/app.service", "system.slice", 3),
+        ("0::/system.slice/app.service", "system.slice/other.service", 8),
+        ("0::/", "system.slice", 8),
+        ("0::/../../outside", "system.slice", 8),
+        ("no cgroup", "system.slice", 8),
+    ],
+)
+def test_a_quota_counts_that_is_set_further_down(cgroup, membership, limited, expected):
+    """As systemd's CPUQuota=, batch systems, and containers in the cgroups of their host do."""
+    (cgroup / "membership").write_text(f"12:memory:/elsewhere\n{membership}\n")
+    (cgroup / limited).mkdir(parents=True)
+    (cgroup / limited / "cpu.max").write_text("300000 100000\n")
+    assert threads.available() == expected
+
+
+def test_so_does_one_further_down_in_version_1(cgroup):
+    (cgroup / "membership").write_text("4:cpu,cpuacct:/slurm/job_7\n0::/\n")
+    (cgroup / "cpu" / "slurm" / "job_7").mkdir(parents=True)
+    for folder, quota in ((cgroup / "cpu", "-1"), (cgroup / "cpu" / "slurm" / "job_7", "200000")):
+        (folder / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (folder / "cpu.cfs_period_us").write_text("100000\n")
+    assert threads.available() == 2
 
 
 def test_without_a_cgroup_the_affinity_counts(cgroup, monkeypatch):
@@ -117,7 +146,7 @@ def test_errors_of_two_threads_are_waited_for():
         slow.set()
         raise ValueError("another")
 
-    with pytest.raises(ValueError, match="one|another"):
+    with pytest.raises(ValueError, match=r"one|another"):
         threads.each(work, threads.blocks(25_600, 3), 3)
     assert slow.is_set()
 
