@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import vae_onnx
-from vae_onnx import doctor, evaluation, files, progress
+from vae_onnx import checks, doctor, evaluation, files, progress
 from vae_onnx.errors import InputError, VaeOnnxError
 from vae_onnx.evaluation import Labels, Settings
 from vae_onnx.graph import Array
@@ -57,14 +57,14 @@ def decode(options: argparse.Namespace) -> None:
 def reconstruct(options: argparse.Namespace) -> None:
     """Images -> z -> pictures."""
     model = vae_onnx.load(options.model)
-    rng = None if options.seed is None else np.random.default_rng(options.seed)
+    rng = None if options.seed is None else _rng(options.seed)
     images = _read_images(options, model.image_shape)
     files.write_pictures(options.out, model.reconstruct(images, rng))
 
 
 def sample(options: argparse.Namespace) -> None:
     """Draws from the prior -> pictures."""
-    rng = np.random.default_rng(options.seed)
+    rng = _rng(options.seed)
     files.write_pictures(options.out, vae_onnx.load(options.model).sample(options.n, rng))
 
 
@@ -257,6 +257,10 @@ def _add_out(command: argparse.ArgumentParser) -> None:
         required=True,
         help=".npy: the pictures, float32 in 0..1; .png: one sheet of all",
     )
+
+
+def _rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(checks.integer(seed, "--seed", at_least=0))
 
 
 def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
