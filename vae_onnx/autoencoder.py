@@ -18,7 +18,13 @@ import onnxruntime as ort
 from vae_onnx import checks, latent, stream
 from vae_onnx import threads as workers
 from vae_onnx.device import Device, Provider, pick
-from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError
+from vae_onnx.errors import (
+    FileMissingError,
+    GraphError,
+    InputError,
+    InputTypeError,
+    accessing,
+)
 from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
 from vae_onnx.ortvalues import to_ortvalue
@@ -231,7 +237,7 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = checks.path(folder, "folder")
         self.precision = _check_precision(precision)
         chosen, threads = pick(device), workers.check(threads)
         encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
@@ -493,6 +499,7 @@ class Autoencoder:
             The folder.
 
         Raises:
+            InputTypeError: `folder` is no path.
             InputError: The folder holds something else, and `overwrite` is not set.
             GraphError: The files that this model was loaded from are those of another one by now.
             FileMissingError: They are gone.
@@ -500,7 +507,7 @@ class Autoencoder:
         """
         from vae_onnx import model_files  # what it imports takes time at every start
 
-        target = Path(folder)
+        target = checks.path(folder, "folder")
         if not overwrite:
             model_files.check_target(self.folder, target)
         with model_files.replacing(target) as partial:
@@ -575,7 +582,8 @@ def load(
     Raises:
         FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
             or an `offline` model is not in the cache.
-        FileAccessError: The Hub cannot be reached, or does not let this user in.
+        FileAccessError: The Hub cannot be reached, or does not let this user in; or the system does
+            not let the folder be read.
         FileError: A file of the Hub is not the one that its card tells of.
         GraphError: A file is no such graph, or the two do not belong together.
         PackageMissingError: "hf://" needs huggingface_hub.
@@ -596,8 +604,10 @@ def _find(model: str | os.PathLike[str], offline: bool) -> Path:
         from vae_onnx import hub
 
         return hub.fetch(model, offline=offline)
-    folder = MODELS / model if model in models() else Path(model)
-    if not folder.is_dir():
+    folder = MODELS / model if model in models() else checks.path(model, "model")
+    with accessing(folder):
+        found = folder.is_dir()
+    if not found:
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
             f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,32 @@ from vae_onnx.errors import InputError, InputTypeError
 
 
 def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    """Return the value as an array; raises InputError if it is a ragged sequence."""
+    """Return the value as an array.
+
+    Raises:
+        InputError: It is a ragged sequence.
+        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient.
+    """
     try:
         return np.asarray(value)
+    except MemoryError:
+        raise
     except ValueError as error:
         message = f"{name} must all have the same shape, got a ragged sequence"
         raise InputError(message) from error
+    except Exception as error:  # each library has its own
+        raise InputTypeError(
+            f"{name} must be what numpy makes an array of, got {type(value).__name__}: {error}"
+        ) from error
+
+
+def path(value: str | os.PathLike[str], name: str) -> Path:
+    """Return the value as a path; raises InputTypeError if it is none."""
+    try:
+        return Path(value)
+    except TypeError as error:
+        message = f"{name} must be a path, a string or os.PathLike, got {type(value).__name__}"
+        raise InputTypeError(message) from error
 
 
 def integer(value: int, name: str, at_least: int) -> int:
