@@ -117,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run trained autoencoders on files, without PyTorch.",
         epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
         "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
-        "Hub: pip install 'vae-onnx[hub]'; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
-        "need Pillow: pip install 'vae-onnx[images]'.",
+        "Hub: pip install huggingface_hub; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
+        "need Pillow: pip install pillow.",
     )
     parser.add_argument("--version", action="version", version=vae_onnx.__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -189,6 +189,6 @@ def _pillow() -> Any:
         from PIL import Image
     except ModuleNotFoundError as error:
         raise PackageMissingError(
-            "picture files need Pillow: pip install 'vae-onnx[images]', or use .npy files"
+            "picture files need Pillow: pip install pillow, or use .npy files"
         ) from error
     return Image

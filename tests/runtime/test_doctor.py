@@ -672,7 +672,7 @@ def test_a_model_of_the_hub(reference, command, monkeypatch):
     assert finding.command == command
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda _: None)
     (finding,) = models.check(reference, None, {"error": "no answer"}, None).findings
-    assert finding.command == "pip install 'vae-onnx[hub]'"
+    assert finding.command == "pip install huggingface_hub"
 
 
 def test_a_model_that_is_not_there(found_of):
