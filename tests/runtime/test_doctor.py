@@ -774,6 +774,13 @@ def test_the_package_says_whom_to_ask(tmp_path):
         assert told.rstrip().endswith("`vae-onnx doctor` says what to do")
 
 
+def test_what_lies_in_the_current_folder_is_not_taken_for_what_is_installed(tmp_path, monkeypatch):
+    for module in ("numpy", "onnxruntime", "platform"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert "providers" in trial.ask("runtime")
+
+
 def test_a_trial_that_hangs(monkeypatch):
     def sleeping(command, *, timeout, **_):
         raise subprocess.TimeoutExpired(command, timeout)
