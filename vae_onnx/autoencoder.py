@@ -202,8 +202,9 @@ class Decoder:
 class Autoencoder:
     """A trained VAE or AE: an encoder and a decoder that belong together.
 
-    Safe to call from several threads at once and, on the CPU, in a forked process. It may be used
-    in a `with` statement, at whose end it is closed.
+    Safe to call from several threads at once and, on the CPU, in a process forked while no call was
+    under way: a lock of onnxruntime that a thread holds at that moment is never released there. It
+    may be used in a `with` statement, at whose end it is closed.
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.

@@ -40,7 +40,7 @@ class Port(NamedTuple):
 class Graph:
     """An ONNX file with one input, opened on a device.
 
-    Safe to call from several threads at once and, on the CPU, after a fork.
+    Safe to call from several threads at once and, on the CPU, after a fork during no call.
 
     Attributes:
         path: The file.
