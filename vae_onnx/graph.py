@@ -156,6 +156,7 @@ class Graph:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
                 binding.bind_output(name, *ortvalues.place(value))
+            binding.synchronize_inputs()  # what made the value may yet be at work on a GPU's stream
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.data_type()} {value.shape()}", error)
