@@ -35,6 +35,7 @@ IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have
 
 Kind = Literal["vae", "ae"]
 FLOAT32: Final = np.dtype(np.float32)
+SIDE: Final = 10_000  # of a grid: a hundred million pictures
 Precision = Literal["float32", "float16", "int8"]
 
 
@@ -454,10 +455,10 @@ class Autoencoder:
 
         Raises:
             InputTypeError: `side` is no integer.
-            InputError: `side` is below 1, or the latent space is not 2-D.
+            InputError: `side` is below 1 or above 10,000, or the latent space is not 2-D.
             GraphError: The AE's graphs do not tell the range of their codes.
         """
-        side = checks.integer(side, "side", at_least=1)
+        side = checks.integer(side, "side", at_least=1, at_most=SIDE)
         if self.latent_dim != 2:
             raise InputError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
         if self.kind == "vae":

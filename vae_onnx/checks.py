@@ -5,12 +5,14 @@ from __future__ import annotations
 import operator
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vae_onnx.errors import InputError, InputTypeError
+
+MOST: Final = 10**15  # that is counted: long before it memory ends, far above it numpy's integers
 
 
 def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
@@ -42,7 +44,7 @@ def path(value: str | os.PathLike[str], name: str) -> Path:
         raise InputTypeError(message) from error
 
 
-def integer(value: int, name: str, at_least: int) -> int:
+def integer(value: int, name: str, at_least: int, at_most: int = MOST) -> int:
     """Return the value as an int; raises InputTypeError or InputError."""
     try:
         number = operator.index(value)
@@ -50,6 +52,8 @@ def integer(value: int, name: str, at_least: int) -> int:
         raise InputTypeError(f"{name} must be an integer, got {value!r}") from error
     if number < at_least:
         raise InputError(f"{name} must be at least {at_least}, got {number}")
+    if number > at_most:
+        raise InputError(f"{name} must be at most {at_most}, got {number}")
     return number
 
 

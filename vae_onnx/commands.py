@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import vae_onnx
-from vae_onnx import checks, doctor, evaluation, files, progress
+from vae_onnx import doctor, evaluation, files, progress
 from vae_onnx.errors import InputError, VaeOnnxError
 from vae_onnx.evaluation import Labels, Settings
 from vae_onnx.graph import Array
@@ -260,7 +260,9 @@ def _add_out(command: argparse.ArgumentParser) -> None:
 
 
 def _rng(seed: int) -> np.random.Generator:
-    return np.random.default_rng(checks.integer(seed, "--seed", at_least=0))
+    if seed < 0:
+        raise InputError(f"--seed must be at least 0, got {seed}")
+    return np.random.default_rng(seed)
 
 
 def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:

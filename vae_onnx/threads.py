@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CGROUP = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
+MOST = 2**16  # threads
 LEAST = 64  # rows for which another thread is worth waking
 
 
@@ -82,9 +83,9 @@ def check(threads: int | None) -> int:
 
     Raises:
         InputTypeError: It is no integer.
-        InputError: It is below 1.
+        InputError: It is below 1 or above 65,536.
     """
-    return available() if threads is None else checks.integer(threads, "threads", at_least=1)
+    return available() if threads is None else checks.integer(threads, "threads", 1, MOST)
 
 
 def alone(threads: int) -> int:

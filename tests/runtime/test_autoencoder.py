@@ -149,6 +149,17 @@ def test_an_ae_has_no_posterior(tiny_ae):
         (lambda m: m.grid(0), ValueError, "side must be at least 1"),
         (lambda m: m.interpolate(PICTURE, PICTURE, 1), ValueError, "steps must be at least 2"),
         (lambda m: m.interpolate([PICTURE] * 2, PICTURE, 2), ValueError, "one image each, got 2"),
+        (
+            lambda m: m.interpolate(PICTURE, PICTURE, 10**24),
+            ValueError,
+            "at most 10000000",
+        ),
+        (
+            lambda m: m.sample(10**24, np.random.default_rng(0)),
+            ValueError,
+            "n must be at most 10000000",
+        ),
+        (lambda m: m.grid(10**9), ValueError, "side must be at most 10000, got 1000000000"),
     ],
 )
 def test_bad_arguments_are_named(tiny_vae, call, error, message):

@@ -171,6 +171,8 @@ def test_threads_must_be_one_at_least(wrong):
         vae_onnx.load("mnist-vae", threads=wrong)
     with pytest.raises(TypeError, match="threads must be an integer"):
         vae_onnx.load("mnist-vae", threads=1.5)
+    with pytest.raises(ValueError, match="threads must be at most 65536"):
+        vae_onnx.load("mnist-vae", threads=10**24)
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 40, 256, 257, 1000])
