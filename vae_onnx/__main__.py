@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +11,19 @@ from vae_onnx import doctor
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
+        return 1
+    except KeyboardInterrupt:
+        print("vae-onnx: interrupted", file=sys.stderr)
+        return 130  # as shells have it
+    return status
+
+
+def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["doctor"]:
         return doctor.main(arguments[1:])
     try:

@@ -16,8 +16,15 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import checks, latent, stream
+from vae_onnx import threads as workers
 from vae_onnx.device import Device, Provider, pick
-from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError
+from vae_onnx.errors import (
+    FileMissingError,
+    GraphError,
+    InputError,
+    InputTypeError,
+    accessing,
+)
 from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
 from vae_onnx.ortvalues import to_ortvalue
@@ -28,6 +35,7 @@ IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have
 
 Kind = Literal["vae", "ae"]
 FLOAT32: Final = np.dtype(np.float32)
+SIDE: Final = 10_000  # of a grid: a hundred million pictures
 Precision = Literal["float32", "float16", "int8"]
 
 
@@ -195,8 +203,9 @@ class Decoder:
 class Autoencoder:
     """A trained VAE or AE: an encoder and a decoder that belong together.
 
-    Safe to call from several threads at once and, on the CPU, in a forked process. It may be used
-    in a `with` statement, at whose end it is closed.
+    Safe to call from several threads at once and, on the CPU, in a process forked while no call was
+    under way: a lock of onnxruntime that a thread holds at that moment is never released there. It
+    may be used in a `with` statement, at whose end it is closed.
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.
@@ -230,9 +239,9 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = checks.path(folder, "folder")
         self.precision = _check_precision(precision)
-        chosen = pick(device)
+        chosen, threads = pick(device), workers.check(threads)
         encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
         self.encoder = Encoder(encoder, device=chosen, threads=threads)
         self.decoder = Decoder(decoder, device=chosen, threads=threads)
@@ -446,10 +455,10 @@ class Autoencoder:
 
         Raises:
             InputTypeError: `side` is no integer.
-            InputError: `side` is below 1, or the latent space is not 2-D.
+            InputError: `side` is below 1 or above 10,000, or the latent space is not 2-D.
             GraphError: The AE's graphs do not tell the range of their codes.
         """
-        side = checks.integer(side, "side", at_least=1)
+        side = checks.integer(side, "side", at_least=1, at_most=SIDE)
         if self.latent_dim != 2:
             raise InputError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
         if self.kind == "vae":
@@ -492,6 +501,7 @@ class Autoencoder:
             The folder.
 
         Raises:
+            InputTypeError: `folder` is no path.
             InputError: The folder holds something else, and `overwrite` is not set.
             GraphError: The files that this model was loaded from are those of another one by now.
             FileMissingError: They are gone.
@@ -499,7 +509,7 @@ class Autoencoder:
         """
         from vae_onnx import model_files  # what it imports takes time at every start
 
-        target = Path(folder)
+        target = checks.path(folder, "folder")
         if not overwrite:
             model_files.check_target(self.folder, target)
         with model_files.replacing(target) as partial:
@@ -574,7 +584,8 @@ def load(
     Raises:
         FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
             or an `offline` model is not in the cache.
-        FileAccessError: The Hub cannot be reached, or does not let this user in.
+        FileAccessError: The Hub cannot be reached, or does not let this user in; or the system does
+            not let the folder be read.
         FileError: A file of the Hub is not the one that its card tells of.
         GraphError: A file is no such graph, or the two do not belong together.
         PackageMissingError: "hf://" needs huggingface_hub.
@@ -595,8 +606,10 @@ def _find(model: str | os.PathLike[str], offline: bool) -> Path:
         from vae_onnx import hub
 
         return hub.fetch(model, offline=offline)
-    folder = MODELS / model if model in models() else Path(model)
-    if not folder.is_dir():
+    folder = MODELS / model if model in models() else checks.path(model, "model")
+    with accessing(folder):
+        found = folder.is_dir()
+    if not found:
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
             f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vae_onnx.errors import InputError, InputTypeError
 
+MOST: Final = 10**15  # that is counted: long before it memory ends, far above it numpy's integers
+
 
 def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    """Return the value as an array; raises InputError if it is a ragged sequence."""
+    """Return the value as an array.
+
+    Raises:
+        InputError: It is a ragged sequence.
+        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient.
+    """
     try:
         return np.asarray(value)
+    except MemoryError:
+        raise
     except ValueError as error:
         message = f"{name} must all have the same shape, got a ragged sequence"
         raise InputError(message) from error
+    except Exception as error:  # each library has its own
+        raise InputTypeError(
+            f"{name} must be what numpy makes an array of, got {type(value).__name__}: {error}"
+        ) from error
 
 
-def integer(value: int, name: str, at_least: int) -> int:
+def path(value: str | os.PathLike[str], name: str) -> Path:
+    """Return the value as a path; raises InputTypeError if it is none."""
+    try:
+        return Path(value)
+    except TypeError as error:
+        message = f"{name} must be a path, a string or os.PathLike, got {type(value).__name__}"
+        raise InputTypeError(message) from error
+
+
+def integer(value: int, name: str, at_least: int, at_most: int = MOST) -> int:
     """Return the value as an int; raises InputTypeError or InputError."""
     try:
         number = operator.index(value)
@@ -28,6 +52,8 @@ def integer(value: int, name: str, at_least: int) -> int:
         raise InputTypeError(f"{name} must be an integer, got {value!r}") from error
     if number < at_least:
         raise InputError(f"{name} must be at least {at_least}, got {number}")
+    if number > at_most:
+        raise InputError(f"{name} must be at most {at_most}, got {number}")
     return number
 
 

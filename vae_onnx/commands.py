@@ -57,14 +57,14 @@ def decode(options: argparse.Namespace) -> None:
 def reconstruct(options: argparse.Namespace) -> None:
     """Images -> z -> pictures."""
     model = vae_onnx.load(options.model)
-    rng = None if options.seed is None else np.random.default_rng(options.seed)
+    rng = None if options.seed is None else _rng(options.seed)
     images = _read_images(options, model.image_shape)
     files.write_pictures(options.out, model.reconstruct(images, rng))
 
 
 def sample(options: argparse.Namespace) -> None:
     """Draws from the prior -> pictures."""
-    rng = np.random.default_rng(options.seed)
+    rng = _rng(options.seed)
     files.write_pictures(options.out, vae_onnx.load(options.model).sample(options.n, rng))
 
 
@@ -117,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run trained autoencoders on files, without PyTorch.",
         epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
         "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
-        "Hub: pip install 'vae-onnx[hub]'; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
-        "need Pillow: pip install 'vae-onnx[images]'.",
+        "Hub: pip install huggingface_hub; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
+        "need Pillow: pip install pillow.",
     )
     parser.add_argument("--version", action="version", version=vae_onnx.__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -257,6 +257,12 @@ def _add_out(command: argparse.ArgumentParser) -> None:
         required=True,
         help=".npy: the pictures, float32 in 0..1; .png: one sheet of all",
     )
+
+
+def _rng(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise InputError(f"--seed must be at least 0, got {seed}")
+    return np.random.default_rng(seed)
 
 
 def _read_images(options: argparse.Namespace, image_shape: Shape) -> Array:

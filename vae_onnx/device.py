@@ -7,6 +7,7 @@ import functools
 import importlib
 import importlib.util
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -69,6 +70,7 @@ KNOWN: Final[Mapping[str, Known]] = {
 }
 
 _warned: set[str] = set()  # of what was said once already
+_registering = threading.Lock()
 
 
 class Device(NamedTuple):
@@ -221,10 +223,15 @@ def placement(session: ort.InferenceSession) -> dict[str, str]:
 def plugin_devices(provider: str) -> list[Any]:
     """Return the hardware that an installed plugin offers for an execution provider, or nothing.
 
-    The plugin is registered with onnxruntime, for the rest of the process.
+    The plugin is registered with onnxruntime, for the rest of the process, unless the program has
+    done that itself.
     """
-    _register(provider)
-    return [device for device in ort.get_ep_devices() if device.ep_name == provider]
+    with _registering:  # onnxruntime refuses whoever comes second
+        found = _devices(provider)
+        if not found:
+            _register(provider)
+            found = _devices(provider)
+    return found
 
 
 def plugin(provider: str) -> str | None:
@@ -278,6 +285,10 @@ def _remedy(provider: str) -> str:
         if known.provider == provider:
             return known.remedy
     return "install an onnxruntime that has it, or choose another device"
+
+
+def _devices(provider: str) -> list[Any]:
+    return [device for device in ort.get_ep_devices() if device.ep_name == provider]
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import likelihood
+from vae_onnx import checks, likelihood
 from vae_onnx.autoencoder import Posterior
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.graph import Array
@@ -30,7 +30,8 @@ class Settings:
     """What can be chosen about an evaluation of a VAE; an AE has no noise.
 
     Raises:
-        InputError: draws or k is below 1, or the seed below 0.
+        InputTypeError: draws or k is no integer.
+        InputError: draws or k is below 1 or beyond all memory, or the seed below 0.
     """
 
     draws: int = 16  # samples of the noise per image for the ELBO
@@ -38,9 +39,10 @@ class Settings:
     seed: int = 0  # of either noise
 
     def __post_init__(self) -> None:
-        for name, at_least in (("draws", 1), ("k", 1), ("seed", 0)):
-            if getattr(self, name) < at_least:
-                raise InputError(f"{name} must be at least {at_least}, got {getattr(self, name)}")
+        checks.integer(self.draws, "draws", at_least=1)
+        checks.integer(self.k, "k", at_least=1)
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, got {self.seed}")
 
 
 def evaluate(

@@ -41,7 +41,11 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     except VaeOnnxError:
         raise
     except Exception as error:  # numpy, zipfile and tokenize each have their own
-        raise FileError(f"{path} is not a complete .npy file of numbers: {error}") from error
+        # numpy takes whatever it does not know for a pickle, and says how to load it nevertheless.
+        told = "it holds something else" if "pickle" in str(error) else error
+        raise FileError(
+            f"{path} is not a complete .npy file of numbers: {told}; np.save writes one"
+        ) from error
     if not isinstance(array, np.ndarray):
         raise FileError(f"{path} must be a .npy file with one array, got an archive of several")
     return array
@@ -185,6 +189,6 @@ def _pillow() -> Any:
         from PIL import Image
     except ModuleNotFoundError as error:
         raise PackageMissingError(
-            "picture files need Pillow: pip install 'vae-onnx[images]', or use .npy files"
+            "picture files need Pillow: pip install pillow, or use .npy files"
         ) from error
     return Image

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from vae_onnx import checks, ortvalues
 from vae_onnx import device as devices
-from vae_onnx import ortvalues
 from vae_onnx import threads as workers
 from vae_onnx.device import Device
 from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
@@ -40,7 +40,7 @@ class Port(NamedTuple):
 class Graph:
     """An ONNX file with one input, opened on a device.
 
-    Safe to call from several threads at once and, on the CPU, after a fork.
+    Safe to call from several threads at once and, on the CPU, after a fork during no call.
 
     Attributes:
         path: The file.
@@ -65,7 +65,7 @@ class Graph:
         device: Device | None = None,
         threads: int | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = checks.path(path, "path")
         threads = workers.check(threads)
         content = _read(self.path)
         try:
@@ -156,6 +156,7 @@ class Graph:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
                 binding.bind_output(name, *ortvalues.place(value))
+            binding.synchronize_inputs()  # what made the value may yet be at work on a GPU's stream
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.data_type()} {value.shape()}", error)
@@ -220,11 +221,11 @@ class Graph:
 
 
 def _read(path: Path) -> bytes:
-    if not path.is_file():
+    with accessing(path):
+        content = path.read_bytes() if path.is_file() else None
+    if content is None:
         message = f"{path} is missing or no file; `python -m export onnx` writes it"
         raise FileMissingError(message)
-    with accessing(path):
-        content = path.read_bytes()
     if any(key in content for key in EXTERNAL):
         raise GraphError(
             f"{path} keeps its weights in another file; a graph must hold them itself: save it "

@@ -46,10 +46,10 @@ class Reference(NamedTuple):
 def fetch(reference: str, *, offline: bool = False) -> Path:
     """Return a local folder with the files of a model: `encoder.onnx`, `decoder.onnx`, `card.json`.
 
-    Those, the variants that the card lists and `latents.npz` are all that is downloaded, into the
-    cache of huggingface_hub (`HF_HUB_CACHE`, else ~/.cache/huggingface/hub). What is there already
-    is used again, also while the Hub cannot be reached. Private repositories need a token:
-    `hf auth login` or `HF_TOKEN`.
+    Those, the variants that the card lists, `latents.npz` and `history.jsonl` are all that is
+    downloaded, into the cache of huggingface_hub (`HF_HUB_CACHE`, else ~/.cache/huggingface/hub).
+    What is there already is used again, also while the Hub cannot be reached. Private repositories
+    need a token: `hf auth login` or `HF_TOKEN`.
 
     Args:
         reference: "hf://owner/repo", "hf://owner/repo@revision" with a branch, tag or commit ("/"
@@ -59,7 +59,7 @@ def fetch(reference: str, *, offline: bool = False) -> Path:
     Raises:
         InputTypeError: The reference is no string.
         InputError: It is not of this form.
-        PackageMissingError: huggingface_hub is not installed.
+        PackageMissingError: huggingface_hub is not installed, or broken.
         FileMissingError: There is no such repository, revision or folder, or no model in it; or
             `offline`, and the model is not in the cache.
         FileAccessError: The Hub cannot be reached, or does not let this user in; or the cache
@@ -69,10 +69,8 @@ def fetch(reference: str, *, offline: bool = False) -> Path:
     place = parse(reference)
     try:
         from huggingface_hub import constants
-    except ModuleNotFoundError as error:
-        raise PackageMissingError(
-            f"{reference} needs huggingface_hub: pip install 'vae-onnx[hub]'"
-        ) from error
+    except ImportError as error:
+        raise _lacking(reference, error) from error
     offline = offline or constants.HF_HUB_OFFLINE
     cached = Path(constants.HF_HUB_CACHE, "models--" + place.repository.replace("/", "--"))
     remedy = (
@@ -83,6 +81,8 @@ def fetch(reference: str, *, offline: bool = False) -> Path:
         folder = _download(place, offline, remedy)
     except VaeOnnxError:
         raise
+    except ImportError as error:  # of one that is too old, or broken
+        raise _lacking(reference, error) from error
     except Exception as error:  # of huggingface_hub, of its HTTP client, or of the system
         raise _told(error, reference, place, offline) from error
     model_files.verify(folder, remedy)
@@ -153,6 +153,12 @@ def _download(place: Reference, offline: bool, remedy: str) -> Path:
             with contextlib.suppress(EntryNotFoundError):
                 get(name, commit)
     return card.parent
+
+
+def _lacking(reference: str, error: ImportError) -> PackageMissingError:
+    return PackageMissingError(
+        f"{reference} needs huggingface_hub: pip install --upgrade huggingface_hub ({error})"
+    )
 
 
 def _told(error: Exception, reference: str, place: Reference, offline: bool) -> VaeOnnxError:

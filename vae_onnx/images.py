@@ -17,6 +17,9 @@ Shape = tuple[int, int, int]  # channels, height, width
 # The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
 ONE: Final = int(np.float32(1).view(np.uint32))
 
+# Pillow's modes whose uint8 are numbers of a palette's colours, or colours in other terms than RGB.
+NO_INTENSITIES: Final = ("P", "YCbCr", "LAB", "HSV")
+
 
 def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
     """Turn images into the encoder's input.
@@ -111,6 +114,12 @@ def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any
 
 def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
     array = checks.array(images, "images")
+    mode = None if array is images else getattr(images, "mode", None)
+    if mode in NO_INTENSITIES:
+        raise InputTypeError(
+            f"a picture of Pillow must have the mode L or RGB, got {mode}; "
+            'convert it with .convert("L") or .convert("RGB")'
+        )
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise InputTypeError(
             f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 from vae_onnx import checks
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 CGROUP = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
 BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
+MOST = 2**16  # threads
 LEAST = 64  # rows for which another thread is worth waking
 
 
@@ -37,12 +40,35 @@ def affinity() -> int:
 
 def quota() -> float:
     """Return how many CPUs the cgroup may use on average, infinity where there is no limit."""
+    return min(map(_granted, _cgroups()), default=math.inf)
+
+
+def _cgroups() -> list[Path]:
+    """Return the folders of this process's cgroup and of those that it is in: each may limit it.
+
+    Within a container the limit is at the top; for a service of systemd, a batch job, or in the
+    container that shares the cgroups of its host it is further down.
+    """
+    folders = [CGROUP, CGROUP / "cpu"]
+    with contextlib.suppress(OSError, ValueError):
+        for line in MEMBERSHIP.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            inside = Path(path.lstrip("/"))
+            if ".." in inside.parts or (controllers and "cpu" not in controllers.split(",")):
+                continue
+            top = CGROUP / "cpu" if controllers else CGROUP  # version 1, or 2
+            folders += [top / inside, *(top / outer for outer in inside.parents)]
+    return list(dict.fromkeys(folders))
+
+
+def _granted(folder: Path) -> float:
+    """Return how many CPUs a cgroup may use, by the files in its folder."""
     try:
-        granted, period = (CGROUP / "cpu.max").read_text().split()
+        granted, period = (folder / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            granted = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (CGROUP / "cpu" / "cpu.cfs_period_us").read_text()
+            granted = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
         except OSError:
             return math.inf
     try:
@@ -57,9 +83,9 @@ def check(threads: int | None) -> int:
 
     Raises:
         InputTypeError: It is no integer.
-        InputError: It is below 1.
+        InputError: It is below 1 or above 65,536.
     """
-    return available() if threads is None else checks.integer(threads, "threads", at_least=1)
+    return available() if threads is None else checks.integer(threads, "threads", 1, MOST)
 
 
 def alone(threads: int) -> int:
@@ -75,27 +101,63 @@ def blocks(rows: int, threads: int) -> list[slice]:
 
 
 def each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:
-    """Do the work for every part, in this thread and others; raises what a part raises."""
+    """Do the work for every part, in this thread and others; raises what a part raises.
+
+    When it returns or raises, no thread works on any part any more.
+    """
     todo = iter(parts)  # one for all threads: whoever is done takes the next
     helpers = min(threads, len(parts)) - 1
-    helping = [_pool(threads).submit(_work_off, work, todo) for _ in range(helpers)]
+    helping = _enlist(helpers, threads, work, todo) if helpers else []
     try:
         _work_off(work, todo)
     finally:
         # Those that have not begun, because other calls keep the pool busy, have nothing to do.
-        begun = [helper for helper in helping if not helper.cancel()]
-        for helper in begun:
-            helper.result()
+        errors = [helper.exception() for helper in helping if not helper.cancel()]
+    for error in filter(None, errors):
+        raise error
+
+
+def _enlist(
+    helpers: int, threads: int, work: Callable[[slice], None], todo: Iterator[slice]
+) -> list[Future[None]]:
+    """Have as many threads of the pool help as there are to be had, none at worst."""
+    from concurrent.futures import Future  # takes as long as all of ours to import
+
+    helping: list[Future[None]] = []
+    try:
+        for _ in range(helpers):
+            # One of our own: where no thread starts, the pool keeps the work and gives us nothing.
+            helping.append(Future())
+            _pool(threads).submit(_help, helping[-1], work, todo)
+    except RuntimeError:  # the system has no more threads, or the interpreter is about to end
+        pass
+    return helping
+
+
+def _help(helper: Future[None], work: Callable[[slice], None], todo: Iterator[slice]) -> None:
+    if not helper.set_running_or_notify_cancel():
+        return
+    try:
+        _work_off(work, todo)
+    except BaseException as error:
+        helper.set_exception(error)
+    else:
+        helper.set_result(None)
 
 
 def _work_off(work: Callable[[slice], None], todo: Iterator[slice]) -> None:
-    for part in todo:
-        work(part)
+    try:
+        for part in todo:
+            work(part)
+    except BaseException:
+        for _ in todo:  # nobody will have what is left
+            pass
+        raise
 
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor  # takes as long as all of ours to import
+    from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(threads, thread_name_prefix="vae_onnx")
 

@@ -149,11 +149,46 @@ def test_an_ae_has_no_posterior(tiny_ae):
         (lambda m: m.grid(0), ValueError, "side must be at least 1"),
         (lambda m: m.interpolate(PICTURE, PICTURE, 1), ValueError, "steps must be at least 2"),
         (lambda m: m.interpolate([PICTURE] * 2, PICTURE, 2), ValueError, "one image each, got 2"),
+        (
+            lambda m: m.interpolate(PICTURE, PICTURE, 10**24),
+            ValueError,
+            "at most 10000000",
+        ),
+        (
+            lambda m: m.sample(10**24, np.random.default_rng(0)),
+            ValueError,
+            "n must be at most 10000000",
+        ),
+        (lambda m: m.grid(10**9), ValueError, "side must be at most 10000, got 1000000000"),
     ],
 )
 def test_bad_arguments_are_named(tiny_vae, call, error, message):
     with pytest.raises(error, match=message):
         call(tiny_vae)
+
+
+def test_what_does_not_become_an_array_is_named(tiny_vae):
+    """As tensors of PyTorch on a GPU or with a gradient, whose libraries raise what they like."""
+
+    class Tensor:
+        def __array__(self, *_, **__):
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    for call in (tiny_vae.encode, tiny_vae.decode, vae_onnx.to_uint8, vae_onnx.drawing_to_x):
+        with pytest.raises(vae_onnx.InputTypeError, match="got Tensor: Can't call numpy"):
+            call(Tensor())
+
+
+def test_what_is_no_path_is_named(tiny_vae):
+    for call in (tiny_vae.save, vae_onnx.Autoencoder, vae_onnx.Decoder):
+        with pytest.raises(vae_onnx.InputTypeError, match=r"must be a path.* got int"):
+            call(3)
+
+
+def test_a_name_that_no_file_can_have():
+    for call in (vae_onnx.load, vae_onnx.Decoder):
+        with pytest.raises(vae_onnx.FileAccessError, match="cannot be read"):
+            call("m" * 5000)
 
 
 def test_unknown_name_lists_the_known_ones():

@@ -1,5 +1,6 @@
 """The `vae-onnx` command, on files."""
 
+import os
 import subprocess
 import sys
 
@@ -150,6 +151,8 @@ def test_errors_are_one_line(digits, failing, tmp_path):
     assert "is not a complete picture" in failing("encode", "mnist-ae", __file__)
     assert "must end in .npy" in failing("encode", "mnist-ae", digits / "0.png", "-o", out)
     assert "at least 1, got 0" in failing("sample", "mnist-ae", "-n", "0", "-o", out)
+    for command in (["sample", "mnist-vae"], ["reconstruct", "mnist-vae", digits / "0.png"]):
+        assert "--seed must be at least 0, got -1" in failing(*command, "--seed", -1, "-o", out)
     assert "no posterior" in failing(
         "reconstruct", "mnist-ae", digits / "0.png", "--seed", "0", "-o", out
     )
@@ -178,7 +181,11 @@ def test_truncated_files_are_named(digits, failing, size):
 
 def test_pickles_and_archives_are_refused(failing, tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}, []], object), allow_pickle=True)
-    assert "not a complete .npy" in failing("encode", "mnist-vae", tmp_path / "objects.npy")
+    (tmp_path / "text.npy").write_text("0.5, 0.25")
+    for name in ("objects.npy", "text.npy"):
+        told = failing("encode", "mnist-vae", tmp_path / name)
+        assert "is not a complete .npy file of numbers: it holds something else" in told
+        assert "allow_pickle" not in told
     with (tmp_path / "archive.npy").open("wb") as file:
         np.savez(file, a=np.zeros(1))
     assert "archive of several" in failing(
@@ -224,7 +231,32 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, failing):
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_reader_that_goes_away(tmp_path):
+    """As `vae-onnx encode ... | head` does: there is nobody to tell of it."""
+    np.save(tmp_path / "x.npy", np.zeros((20_000, 28, 28), np.uint8))
+    for arguments in (["encode", "mnist-vae", tmp_path / "x.npy"], ["info", "mnist-vae"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "w") as stdout:  # noqa: PTH123
+            done = subprocess.run(
+                [sys.executable, "-m", "vae_onnx", *arguments],
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_interrupted_command(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vae_onnx, "load", interrupted)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == "vae-onnx: interrupted\n"
+
+
 def test_without_pillow_the_remedy_is_named(monkeypatch, failing, tmp_path):
     monkeypatch.setitem(sys.modules, "PIL", None)
     told = failing("sample", "mnist-vae", "-o", tmp_path / "out.png")
-    assert "pip install 'vae-onnx[images]'" in told
+    assert "pip install pillow" in told

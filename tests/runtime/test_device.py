@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 import types
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime as ort
@@ -39,10 +41,13 @@ def cuda_listed(monkeypatch):
 def plugin(monkeypatch):
     """A plugin for OpenVINO, its library and its hardware as a test sets them."""
     module = types.SimpleNamespace(get_library_path=lambda: "/nowhere/libopenvino.so")
-    fake = types.SimpleNamespace(module=module, registered=[], devices=[])
+    fake = types.SimpleNamespace(module=module, registered=[], devices=[], offered=[])
 
     def register(name, path):
+        if (name, path) in fake.registered:
+            raise RuntimeError(f"library is already registered under {name}")
         fake.registered.append((name, path))
+        time.sleep(0.01)
         fake.offered = [types.SimpleNamespace(ep_name=name) for name in fake.devices]
 
     monkeypatch.setattr(device, "plugin", lambda _: "onnxruntime_ep_openvino")
@@ -159,6 +164,20 @@ def test_a_plugin_with_hardware(plugin):
     plugin.devices = ["CPUExecutionProvider", "OpenVINOExecutionProvider"]
     assert device.pick("openvino").provider == "OpenVINOExecutionProvider"
     assert device.is_available("openvino")
+
+
+def test_a_plugin_is_registered_once_by_many_threads(plugin):
+    plugin.devices = ["OpenVINOExecutionProvider"]
+    with ThreadPoolExecutor(8) as users:
+        picked = list(users.map(device.pick, ["openvino"] * 8))
+    assert {each.name for each in picked} == {"openvino"}
+    assert len(plugin.registered) == 1
+
+
+def test_a_plugin_that_the_program_has_registered_itself(plugin):
+    plugin.offered = [types.SimpleNamespace(ep_name="OpenVINOExecutionProvider")]
+    assert device.pick("openvino").provider == "OpenVINOExecutionProvider"
+    assert not plugin.registered
 
 
 def test_a_plugin_that_spells_its_library_otherwise(plugin):

@@ -672,7 +672,7 @@ def test_a_model_of_the_hub(reference, command, monkeypatch):
     assert finding.command == command
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda _: None)
     (finding,) = models.check(reference, None, {"error": "no answer"}, None).findings
-    assert finding.command == "pip install 'vae-onnx[hub]'"
+    assert finding.command == "pip install huggingface_hub"
 
 
 def test_a_model_that_is_not_there(found_of):
@@ -772,6 +772,13 @@ def test_the_package_says_whom_to_ask(tmp_path):
         told = subprocess.run(command, capture_output=True, text=True).stderr
         assert "PackageMissingError: numpy and onnxruntime are needed" in told
         assert told.rstrip().endswith("`vae-onnx doctor` says what to do")
+
+
+def test_what_lies_in_the_current_folder_is_not_taken_for_what_is_installed(tmp_path, monkeypatch):
+    for module in ("numpy", "onnxruntime", "platform"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert "providers" in trial.ask("runtime")
 
 
 def test_a_trial_that_hangs(monkeypatch):

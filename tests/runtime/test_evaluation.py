@@ -192,13 +192,13 @@ def test_labels_must_fit():
 # Bad input
 
 
-@pytest.mark.parametrize("options", [{"draws": 0}, {"k": 0}, {"seed": -1}])
+@pytest.mark.parametrize("options", [{"draws": 0}, {"k": 0}, {"seed": -1}, {"k": 10**24}])
 def test_settings_that_make_no_sense(options, folder, failing):
     ((name, value),) = options.items()
-    with pytest.raises(ValueError, match=rf"{name} must be at least \d, got {value}"):
+    with pytest.raises(ValueError, match=rf"{name} must be at (least|most) \d+, got {value}"):
         Settings(**options)
     told = failing("mnist-vae", folder / "digits.npy", f"--{name}={value}")
-    assert f"error: {name} must be at least" in told
+    assert f"error: {name} must be at " in told
 
 
 def test_bad_data_is_named(folder, failing, images):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 
 import huggingface_hub
 import numpy as np
@@ -372,7 +373,10 @@ def test_a_hub_elsewhere_is_out_of_reach_of_the_tests(hub, only_this_machine):
 
 def test_without_huggingface_hub_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(vae_onnx.PackageMissingError, match=r"pip install 'vae-onnx\[hub\]'"):
+    with pytest.raises(vae_onnx.PackageMissingError, match="install --upgrade huggingface_hub"):
+        vae_onnx.load("hf://me/tiny")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.ModuleType("huggingface_hub"))
+    with pytest.raises(vae_onnx.PackageMissingError, match="cannot import name"):
         vae_onnx.load("hf://me/tiny")
     assert vae_onnx.load("mnist-vae").kind == "vae"
 

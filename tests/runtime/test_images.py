@@ -43,6 +43,14 @@ def test_one_picture_is_a_batch_of_one():
         np.testing.assert_array_equal(to_x(one, GREY), picture[None, None] / np.float32(255))
 
 
+@pytest.mark.parametrize(("mode", "shape"), [("P", GREY), ("HSV", COLOUR)])
+def test_pictures_that_are_no_intensities_are_refused(mode, shape):
+    """The pixels of a palette's picture, such as a GIF, are numbers of colours."""
+    _, height, width = shape
+    with pytest.raises(TypeError, match=rf"L or RGB, got {mode}; convert it with"):
+        to_x(Image.new("RGB", (width, height)).convert(mode), shape)
+
+
 def test_lists_and_views_are_taken_as_they_are():
     picture = np.linspace(0, 1, 12).reshape(3, 4)
     x = to_x([picture.tolist()], GREY)

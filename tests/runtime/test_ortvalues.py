@@ -6,6 +6,8 @@ import pytest
 
 import vae_onnx
 
+RUN = "run_with_iobinding"
+
 
 class Tensor:
     """What another library's tensor looks like from outside."""
@@ -43,6 +45,21 @@ def test_dlpack(tiny_vae):
     assert shared.ctypes.data == x_recon.data_ptr()
     with pytest.raises(vae_onnx.InputError, match="contiguous"):
         tiny_vae.decode_ortvalue(Tensor(np.ones((2, 3), np.float32).T))
+
+
+def test_a_value_is_complete_before_it_is_read(tiny_vae, monkeypatch):
+    """On a GPU, kernels of PyTorch that make it run on a stream that onnxruntime does not know."""
+    done = []
+    for kind, name in ((ort.IOBinding, "synchronize_inputs"), (ort.InferenceSession, RUN)):
+        call = getattr(kind, name)
+
+        def noting(*arguments, name=name, call=call):
+            done.append(name)
+            return call(*arguments)
+
+        monkeypatch.setattr(kind, name, noting)
+    tiny_vae.decode_ortvalue(np.ones((3, 2), np.float32))
+    assert done == ["synchronize_inputs", RUN]
 
 
 @pytest.mark.parametrize(

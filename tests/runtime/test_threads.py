@@ -1,6 +1,7 @@
 import math
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,6 +17,7 @@ from vae_onnx import threads
 def cgroup(tmp_path, monkeypatch):
     """A machine of eight cores whose cgroup files a test writes."""
     monkeypatch.setattr(threads, "CGROUP", tmp_path)
+    monkeypatch.setattr(threads, "MEMBERSHIP", tmp_path / "membership")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
 
@@ -43,6 +45,34 @@ def test_so_does_that_of_version_1(cgroup, quota, expected):
     (cgroup / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
     (cgroup / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
     assert threads.available() == expected
+
+
+@pytest.mark.parametrize(
+    ("membership", "limited", "expected"),
+    [
+        ("0::/system.slice/app.service", "system.slice/app.service", 3),
+        ("0::/system.slice/app.service", "system.slice", 3),
+        ("0::/system.slice/app.service", "system.slice/other.service", 8),
+        ("0::/", "system.slice", 8),
+        ("0::/../../outside", "system.slice", 8),
+        ("no cgroup", "system.slice", 8),
+    ],
+)
+def test_a_quota_counts_that_is_set_further_down(cgroup, membership, limited, expected):
+    """As systemd's CPUQuota=, batch systems, and containers in the cgroups of their host do."""
+    (cgroup / "membership").write_text(f"12:memory:/elsewhere\n{membership}\n")
+    (cgroup / limited).mkdir(parents=True)
+    (cgroup / limited / "cpu.max").write_text("300000 100000\n")
+    assert threads.available() == expected
+
+
+def test_so_does_one_further_down_in_version_1(cgroup):
+    (cgroup / "membership").write_text("4:cpu,cpuacct:/slurm/job_7\n0::/\n")
+    (cgroup / "cpu" / "slurm" / "job_7").mkdir(parents=True)
+    for folder, quota in ((cgroup / "cpu", "-1"), (cgroup / "cpu" / "slurm" / "job_7", "200000")):
+        (folder / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (folder / "cpu.cfs_period_us").write_text("100000\n")
+    assert threads.available() == 2
 
 
 def test_without_a_cgroup_the_affinity_counts(cgroup, monkeypatch):
@@ -87,12 +117,62 @@ def test_an_error_in_any_thread_is_raised():
         threads.each(work, threads.blocks(2560, 4), 4)
 
 
+def test_after_an_error_nobody_works_on():
+    """`out` belongs to the caller again: no thread may write to it any more, or begin a part."""
+    working, met, together = threading.Event(), [], threading.Barrier(3, timeout=10)
+
+    def work(part):
+        met.append(part)
+        together.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise ValueError("the first")
+        working.set()
+        time.sleep(0.1)
+        working.clear()
+
+    with pytest.raises(ValueError, match="the first"):
+        threads.each(work, threads.blocks(25_600, 3), 3)
+    assert not working.is_set()
+    assert len(met) == 3
+
+
+def test_errors_of_two_threads_are_waited_for():
+    slow, together = threading.Event(), threading.Barrier(3, timeout=10)
+
+    def work(part):
+        if together.wait() == 0:
+            raise ValueError("one")
+        time.sleep(0.1)
+        slow.set()
+        raise ValueError("another")
+
+    with pytest.raises(ValueError, match=r"one|another"):
+        threads.each(work, threads.blocks(25_600, 3), 3)
+    assert slow.is_set()
+
+
+def test_without_another_thread_the_caller_works_alone(monkeypatch):
+    """As where the cgroup allows no more of them, or while the interpreter ends."""
+
+    def no_thread(_):
+        raise RuntimeError("can't start new thread")
+
+    threads._pool.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    parts, met = threads.blocks(25_600, 5), []
+    threads.each(met.append, parts, 5)
+    threads._pool.cache_clear()
+    assert met == parts
+
+
 @pytest.mark.parametrize("wrong", [0, -1])
 def test_threads_must_be_one_at_least(wrong):
     with pytest.raises(ValueError, match="threads must be at least 1"):
         vae_onnx.load("mnist-vae", threads=wrong)
     with pytest.raises(TypeError, match="threads must be an integer"):
         vae_onnx.load("mnist-vae", threads=1.5)
+    with pytest.raises(ValueError, match="threads must be at most 65536"):
+        vae_onnx.load("mnist-vae", threads=10**24)
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 40, 256, 257, 1000])

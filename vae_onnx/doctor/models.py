@@ -115,7 +115,7 @@ def _remedy(
 
 def _download(reference: str) -> str:
     if importlib.util.find_spec("huggingface_hub") is None:
-        return pip.install("vae-onnx[hub]")
+        return pip.install("huggingface_hub")
     try:
         place = hub.parse(reference)
     except VaeOnnxError:

@@ -38,7 +38,8 @@ def ask(question: str, *arguments: str, timeout: float = TIMEOUT) -> Answer:
     Raises:
         TrialError: It crashed, or took longer than `timeout` seconds.
     """
-    command = [sys.executable, "-m", __name__, question, *arguments]
+    # -P: what lies in the current folder is no part of what is installed.
+    command = [sys.executable, "-P", "-m", __name__, question, *arguments]
     path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     try:
