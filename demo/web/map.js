@@ -74,16 +74,16 @@ class LatentMap {
     }
   }
 
-  /** The names of the classes, the ticks and the circle of the prior, as elements to lay over it. */
+  /** The ticks, the circle of the prior and the names of the classes, as elements to lay over it. */
   labelsOver() {
     const [x, y] = this.place([0, 0]);
     const size = (200 * this.priorRadius) / this.window.side;
     return [
       ...this.ticks.flatMap((value) => this.#tick(value)),
+      span("prior", "", { left: x, top: y, width: size }),
       ...this.classes
         .filter(({ spot }) => spot)
         .map(({ name, colour, spot }) => span("name", name, { left: spot[0], top: spot[1] }, colour)),
-      span("prior", "", { left: x, top: y, width: size }),
     ];
   }
 
@@ -96,6 +96,29 @@ class LatentMap {
       ...(y > 4 && y < 92 ? [span("tick up", text, { top: y })] : []),
     ];
   }
+}
+
+/** Move names that lie over each other apart, up and down: only the page knows how wide they are. */
+export function moveApart(names) {
+  for (const name of names) name.style.translate = "";
+  const boxes = names.map((name) => {
+    const { left, right, top, bottom } = name.getBoundingClientRect();
+    return { left, right, top, bottom, shift: 0 };
+  });
+  for (let round = 0; round < 50; round++) {
+    for (const upper of boxes) {
+      for (const lower of boxes) {
+        const over = upper.bottom + upper.shift - (lower.top + lower.shift);
+        const beside = upper.right <= lower.left || lower.right <= upper.left;
+        if (upper.top >= lower.top || beside || over <= 0) continue;
+        upper.shift -= over / 2;
+        lower.shift += over / 2;
+      }
+    }
+  }
+  names.forEach((name, i) => {
+    name.style.translate = `0 ${boxes[i].shift}px`;
+  });
 }
 
 /** A number with the sign that typesetters use. */

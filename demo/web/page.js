@@ -1,6 +1,6 @@
 // The page: what is drawn, chosen or pointed at goes through the model, and is shown.
 
-import { loadMap, words } from "./map.js";
+import { loadMap, moveApart, words } from "./map.js";
 import { attachPad } from "./pad.js";
 import { drawingToX, load } from "./vae.js";
 
@@ -180,6 +180,7 @@ function paintMap() {
   const canvas = $(".map canvas");
   if (lane === null || canvas.clientWidth === 0) return;
   lane.latents.paint(canvas);
+  moveApart([...map.querySelectorAll(".name")]);
 }
 
 // --- the switches, and what they load ---
@@ -198,8 +199,8 @@ async function change() {
   } catch (error) {
     return fail(error);
   }
-  paintMap();
   $(".names").replaceChildren(...lane.latents.labelsOver());
+  paintMap();
   $("#count").textContent = lane.latents.labels.length.toLocaleString("en");
   refresh();
 }

@@ -53,7 +53,11 @@ export class GraphError extends VaeError {}
 export class PackageMissingError extends VaeError {}
 
 const BLOCK = 256; // rows for one run: a larger output falls out of the cache, and wasm keeps its memory
-const DRAWING = new URL("models/drawing.onnx", import.meta.url);
+// A bundler would look for the file where this module lies, and take it along: it is the page's to have.
+const DRAWING = new URL(
+  /* @vite-ignore */ /* webpackIgnore: true */ "models/drawing.onnx",
+  import.meta.url,
+);
 
 /**
  * Open the model in a folder that holds `encoder.onnx` and `decoder.onnx`.

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, Playwright
 
 import vae_onnx
 from demo.screenshot import launch_browser
+from demo.web.build import ROOT
 from demo.web.screenshot import open_site
 
 OpenPage = Callable[..., Page]
@@ -28,6 +29,20 @@ CALL = """async ([home, check, ...rest]) => {
   if (check === "golden") return checks.golden(vae, read, `${home}models/`, ...rest);
   return checks[check](vae, `${home}models/`, ...rest);
 }"""
+
+# A page with one vertical line for a drawing.
+THEIRS = """<!doctype html>
+<title>A page of their own</title>
+<link rel="icon" href="data:," />
+<script type="module">
+  const [height, width] = [80, 48];
+  const inside = (i) => i > 19 && i < 60;
+  const ink = Uint8Array.from({ length: height * width }, (_, i) =>
+    inside(Math.floor(i / width)) && i %% width > 19 && i %% width < 28 ? 255 : 0);
+  %s
+  window.told = { mu: [...mu], picture: [...picture], digits: digits.length };
+</script>
+"""
 
 
 @pytest.fixture
@@ -58,6 +73,28 @@ def test_golden_vectors_in_the_browser(
 ) -> None:
     rows = page.evaluate(CALL, [server[0], "golden", {}])
     assert_golden(rows, golden, [entry["name"] for entry in golden["models"]])
+
+
+def test_the_example_of_the_docs_runs_in_a_page_of_ones_own(
+    open_window: Callable[..., Page], server: tuple[str, Path], site: Path
+) -> None:
+    """docs/embedding.md: what it says to copy, beside a page that holds nothing but its example."""
+    home, root = server
+    browser = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").split("\n## ")[1]
+    example = browser.partition("```js\n")[2].partition("```")[0]
+    folder = root / "their" / "page"
+    folder.mkdir(parents=True)
+    for name in ("vae.js", "runtime.js", "ort", "models"):
+        (folder / name).symlink_to(site / name)
+    (folder / "index.html").write_text(THEIRS % example, encoding="utf-8")
+    page = open_window(home)
+    page.goto(f"{home}their/page/")
+    told = page.wait_for_function("window.told").json_value()
+    x = vae_onnx.drawing_to_x(np.pad(np.full((40, 8), 255, np.uint8), 20))
+    model = vae_onnx.load("mnist-vae")
+    np.testing.assert_allclose(told["mu"], model.encode(x)[0], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(told["picture"], model.reconstruct(x).ravel(), rtol=0, atol=1e-4)
+    assert told["digits"] == 100 * 28 * 28
 
 
 def test_golden_vectors_on_webgpu(

@@ -90,6 +90,14 @@ def test_the_example_redraws_a_png_as_python_does(example: Path, tmp_path: Path,
     assert np.abs(redrawn - 255.0 * (1 - picture)).max() <= 0.501
 
 
+def test_the_lines_of_the_docs_run_beside_the_example(example: Path) -> None:
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    lines = page.partition("## Node")[2].partition("```js\n")[2].partition("```")[0]
+    script = f"{lines}console.log(pictures.length)"
+    result = run("node", "--input-type=module", "--eval", script, cwd=example)
+    assert result.stdout == f"{2 * 28 * 28}\n", result.stderr
+
+
 def test_the_example_says_how_it_is_called(example: Path) -> None:
     result = run("node", example / "reconstruct.js")
     assert result.returncode == 1

@@ -4,6 +4,7 @@ import io
 import shutil
 import statistics
 from collections.abc import Callable
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,23 @@ def test_no_width_scrolls_sideways(open_page: OpenPage, width: int, dataset: str
     switch(page, dataset)
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 1600])
+def test_no_name_on_a_map_covers_another(open_page: OpenPage, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
+    for dataset, kind in product(("Digits", "Clothes"), ("VAE", "AE")):
+        switch(page, dataset)
+        switch(page, kind)
+        settle(page)
+        names = page.locator(".map .name").all()
+        assert len(names) == 10
+        for one, other in combinations(map(box_of, names), 2):
+            beside = abs(one["x"] - other["x"]) >= (
+                one["width"] if one["x"] < other["x"] else other["width"]
+            )
+            above = abs(one["y"] - other["y"]) >= one["height"] - 1
+            assert beside or above, (dataset, kind, one, other)
 
 
 def test_light_and_dark_follow_the_system(open_page: OpenPage) -> None:
