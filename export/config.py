@@ -191,7 +191,7 @@ RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 14,
+        "epochs": 15,
         "lr": 1e-2,
         "z_lr_factor": 30.0,
         "adam_beta1": 0.93,

@@ -301,7 +301,7 @@ def _read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, 
 
 
 def _print_table(models: list[vae_onnx.Autoencoder]) -> None:
-    columns = "{:<20} {:<14} {:<5} {:>10} {:>18}"
+    columns = "{:<22} {:<14} {:<5} {:>10} {:>18}"
     print(columns.format("model", "data set", "kind", "latent_dim", "test, nats / image"))
     for model in models:
         told = model.metadata

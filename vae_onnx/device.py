@@ -220,6 +220,12 @@ def placement(session: ort.InferenceSession) -> dict[str, str]:
     return placed
 
 
+def operators(session: ort.InferenceSession) -> set[str]:
+    """Return the operators of a graph, as onnxruntime has simplified it."""
+    groups = session.get_provider_graph_assignment_info()
+    return {node.op_type for group in groups for node in group.get_nodes()}
+
+
 def plugin_devices(provider: str) -> list[Any]:
     """Return the hardware that an installed plugin offers for an execution provider, or nothing.
 

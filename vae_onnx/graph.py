@@ -23,6 +23,7 @@ Array = npt.NDArray[np.float32]
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
 EXTERNAL: Final = (b"\x08location", b"\x00location")
+CONTROL_FLOW: Final = frozenset(("If", "Loop", "Scan"))  # what holds graphs of its own
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once
 
@@ -81,6 +82,11 @@ class Graph:
                 f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
                 f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
             ) from error
+        if looping := devices.operators(session) & CONTROL_FLOW:
+            raise GraphError(
+                f"{path} has {', '.join(sorted(looping))} in it, with which it may never end; "
+                "export the model as operators in a row, without branches and loops"
+            )
         self.metadata: Mapping[str, str] = MappingProxyType(metadata)
         self.threads = threads if self.device.on_cpu else 1
         self._alone = workers.alone(self.threads) if self.device.on_cpu else DEVICE_ROWS

@@ -76,6 +76,14 @@ FOREIGN = {
             z_one = Mul(z, one)
             x_recon = Unsqueeze(z_one, axes)
         }""",
+    # Never ends.
+    "endless": """foreign (float[N, 2] z) => (float[N, 1, 1, 2] x_recon)
+        <bool go = {1}, int64[2] axes = {1, 2}> {
+            same = Loop <body = turn (int64 i, bool going, float[N, 2] now)
+                => (bool on, float[N, 2] next) { on = Identity(going) next = Identity(now) }>
+                ("", go, z)
+            x_recon = Unsqueeze(same, axes)
+        }""",
     # Reads its bias from a file outside its folder.
     "external": """foreign (float[N, 2] z) => (float[N, 1, 1, 2] x_recon)
         <float[2] bias = {0, 0}, int64[2] axes = {1, 2}> {

@@ -120,6 +120,7 @@ def test_damaged_graphs_are_refused_or_run(tmp_path, graphs, seed, capfd):
     ("name", "message"),
     [
         ("huge", "more than 268,435,456 numbers for a row"),
+        ("endless", r"has Loop in it, with which it may never end"),
         ("external", r"keeps its weights in another file.*external_data=False"),
     ],
 )
