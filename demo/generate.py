@@ -24,14 +24,18 @@ MAX_STEPS = 24
 AMOUNTS = np.linspace(0, 1, 7, dtype=np.float32)
 
 WHY = {
-    "wide": "Training made the codes fill the prior: sharp strokes, though there is more room "
-    "between the classes in so many dimensions, and not each draw is a whole picture of one.",
+    "wide": "Training made the codes fill the prior. Strokes are sharp, but so many dimensions "
+    "leave much room between the classes: not every draw is a whole picture of one.",
     "vae": "The prior is the map that you know: each draw is near some class, as blurred as two "
     "numbers leave it.",
-    "ae": "The same z. Nothing made the AE's codes fill the prior: it covers a corner of its map, "
-    "or a hole, so some classes never come and others always.",
+    "ae": "The same z. Nothing made the AE's codes fill the prior, which covers but a part of its "
+    "map, holes and all: some classes hardly come, others too often.",
 }
 NOTHING = "nothing"
+SUMS = (
+    ("8", "3", "9"),  # without what makes it a 3, an 8 closes to a 9
+    ("Dress", "T-shirt/top", "Pullover"),  # a dress gets long sleeves
+)
 
 
 class GenerateTab:
@@ -170,7 +174,9 @@ class GenerateTab:
 
     def _build_walk(self, choice: gr.Radio) -> gr.HTML:
         """Lay the section out; the first of its pads is returned."""
-        gr.HTML(_head("Between two pictures", "Draw, upload or choose two; the way between them."))
+        gr.HTML(
+            _head("Between two pictures", "Draw, upload or choose two: each model shows its way.")
+        )
         with gr.Row(elem_classes="lanes ends"):
             hands, rows = [], []
             for letter in "AB":
@@ -191,7 +197,11 @@ class GenerateTab:
         return hands[0]
 
     def _build_sums(self, choice: gr.Radio, a: gr.HTML) -> None:
-        gr.HTML(_head("Averages and arithmetic", "The mean code of each class, decoded; and sums."))
+        gr.HTML(
+            _head(
+                "Averages and arithmetic", "The mean code of each class, decoded; and sums of them."
+            )
+        )
         with gr.Row(elem_classes="controls"):
             terms = [gr.Dropdown([], label=label) for label in ("Start with", "Take away", "Add")]
         message, sums = part("message.html"), part("sums.html")
@@ -292,9 +302,10 @@ def _defaults(group: Group) -> tuple[dict[str, Any] | None, dict[str, Any] | Non
 
 
 def _terms(names: list[str]) -> tuple[str, str, str]:
-    """A sum to begin with: 9 - 4 + 3 shows what the curve at the top of a 9 is made of."""
-    if {"9", "4", "1"} <= set(names):
-        return "9", "4", "1"
+    """A sum to begin with, one that comes out well where the classes are known."""
+    for sum_ in SUMS:
+        if set(sum_) <= set(names):
+            return sum_
     return names[0], names[min(1, len(names) - 1)], names[-1]
 
 
