@@ -144,13 +144,13 @@ class LatentMap:
         votes = np.bincount(nearest, minlength=len(self.class_names))
         return self.class_names[votes.argmax()], int(votes.max()), len(nearest)
 
-    def picture(self, side: int = 720, dot: float = 2.0) -> Image.Image:
+    def picture(self, side: int = 720) -> Image.Image:
         """Draw one dot per test image, coloured by class, on a transparent ground.
 
         Args:
             side: Width and height in pixels.
-            dot: Radius of a dot in pixels.
         """
+        dot = min(max(200 / len(self.z) ** 0.5, 2), 5)  # radius: few dots must not get lost
         fine = 3  # drawn this much larger, then reduced: smooth edges
         picture = Image.new("RGBA", (side * fine, side * fine))
         draw = ImageDraw.Draw(picture)

@@ -106,7 +106,10 @@ def _validation(lane: Lane, epoch: int) -> str:
 
 
 def _minutes(lane: Lane) -> str:
-    return f"{sum(epoch['seconds'] for epoch in lane.history) / 60:.0f}" if lane.history else ""
+    minutes = sum(epoch["seconds"] for epoch in lane.history) / 60
+    if minutes < 1:
+        return "less than 1" if lane.history else ""
+    return f"{minutes:.0f}"
 
 
 def _curves(lane: Lane) -> str:
