@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from demo import map_view, pad
+from demo.endpoints import ELBO_DRAWS, NEAREST
 from demo.library import TITLES
 from demo.map_view import number, part
 from demo.pictures import PictureError, grey_image, png_url
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from demo.use import UseTab
 
 POSTERIOR_DRAWS = 6  # of each VAE
-ELBO_DRAWS = 16  # of the noise, for the ELBO of a drawing
-NEAREST = 12
 RING = "your drawing; for the VAE one and two sigma of its posterior"
 BARS = 32  # of the histogram behind a drawing's ELBO
 ODD = 1.0  # percent of real test images: a drawing that fewer are below is called odd
@@ -195,10 +194,9 @@ def _score(lane: Lane, x: Any) -> dict[str, Any]:
     """The ELBO of x and how it stands to those of real test images."""
     nats = float(lane.elbo(x, ELBO_DRAWS)[0])
     score: dict[str, Any] = {"name": f"{lane.latent_dim} numbers", "nats": number(nats)}
-    ranking = lane.ranking
-    if len(ranking) == 0:
+    ranking, percent = lane.ranking, lane.percentile(nats)
+    if percent is None:
         return score
-    percent = 100 * float(np.searchsorted(ranking, nats)) / len(ranking)
     low, high = ranking[len(ranking) // 200], ranking[-1]
     counts, _ = np.histogram(ranking, BARS, (low, high))
     at = min(max((nats - low) / (high - low), 0), 1)

@@ -113,7 +113,7 @@ class GenerateTab:
         """
         group = self.library.groups[title]
         lane = group.best
-        averages = class_averages(lane)
+        averages = lane.averages()
         try:
             if start in averages:
                 z = averages[start]
@@ -134,7 +134,7 @@ class GenerateTab:
     def values(self, title: str) -> list[Any]:
         """Values of `self.parts` for a group of models."""
         group = self.library.groups[title]
-        names = list(class_averages(group.best))
+        names = list(group.best.averages())
         first, second = _defaults(group)
         _, sheets, _ = self.sample(24, 0, 1.0, title)
         note, walks, _ = self.interpolate(first, second, 10, title)
@@ -223,16 +223,6 @@ LIVE: dict[str, Any] = {
 }
 
 
-def class_averages(lane: Lane) -> dict[str, NDArray[np.float32]]:
-    """The mean code (latent_dim,) of the test images of each class, by its name."""
-    z, labels = lane.latents
-    return {
-        name: z[labels == label].mean(axis=0)
-        for label, name in enumerate(lane.class_names)
-        if (labels == label).any()
-    }
-
-
 def _best_first(group: Group) -> list[Lane]:
     return [lane for lane in (group.wide, group.vae, group.ae) if lane is not None]
 
@@ -276,7 +266,7 @@ def _walk(lane: Lane, frames: NDArray[np.float32], group: Group) -> dict[str, An
 
 def _sums(group: Group, start: str, minus: str, plus: str, pictures: Any) -> dict[str, Any]:
     lane = group.best
-    averages = class_averages(lane)
+    averages = lane.averages()
     return {
         "averages": [
             {"name": name, "src": png_url(grey_image(picture))}
