@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 64  # pictures of each model on the page
 MAX_STEPS = 24
+MAX_TEMPERATURE = 3
 AMOUNTS = np.linspace(0, 1, 7, dtype=np.float32)
 
 WHY = {
@@ -160,8 +161,8 @@ class GenerateTab:
         gr.HTML(_head("From the prior", "z is drawn from a Gaussian, and decoded."))
         with gr.Row(elem_classes="controls"):
             count = gr.Slider(1, MAX_COUNT, 24, step=1, label="Count")
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-            temperature = gr.Slider(0, 3, 1, step=0.05, label="Temperature")
+            seed = gr.Number(0, label="Seed", precision=0)
+            temperature = gr.Slider(0, MAX_TEMPERATURE, 1, step=0.05, label="Temperature")
         message, sheets = part("message.html"), part("sheets.html")
         self.parts += [message, sheets]
         gr.on(
@@ -169,6 +170,7 @@ class GenerateTab:
             self.sample,
             inputs=[count, seed, temperature, choice],
             outputs=[message, sheets, self.use.panel],
+            js=_clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
             **LIVE,
         )
 
@@ -192,6 +194,7 @@ class GenerateTab:
             self.interpolate,
             inputs=[*hands, steps, choice],
             outputs=[message, walks, self.use.panel],
+            js=_clipped("null", "null", f"[2, {MAX_STEPS}]", "null"),
             **LIVE,
         )
         return hands[0]
@@ -221,6 +224,17 @@ LIVE: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+
+
+def _clipped(*limits: str) -> str:
+    """JavaScript that keeps what is sent within limits, [low, high] or null for each.
+
+    The field beside a slider takes any number while one types, and Gradio refuses some silently.
+    """
+    return (
+        f"(...sent) => [{', '.join(limits)}].map((one, i) => "
+        "one ? Math.min(Math.max(sent[i], one[0]), one[1]) : sent[i])"
+    )
 
 
 def _best_first(group: Group) -> list[Lane]:

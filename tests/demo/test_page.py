@@ -127,6 +127,11 @@ def test_empty_pad_shows_no_reconstruction_of_nothing(page: Page) -> None:
     expect(page.get_by_role("button", name="Clear")).to_be_disabled()
 
 
+def test_a_dot_is_a_drawing(page: Page) -> None:
+    (seen, *_), _ = answer(page, [[(0.3, 0.3), (0.3, 0.3)]])
+    assert seen.max() == 255
+
+
 def test_clear_empties_pad_pictures_and_maps(page: Page) -> None:
     answer(page, DIGITS["3"])
     expect(page.get_by_text("Draw here")).to_be_hidden()

@@ -120,6 +120,21 @@ def test_samples_follow_count_seed_and_temperature(page: Page) -> None:
     assert decoded(source(page, ".sheets img")).shape == (56, 84)
 
 
+def test_a_number_out_of_range_is_clipped_or_told(page: Page) -> None:
+    go(page, "Generate")
+    expect(page.locator(".sheets figure")).to_have_count(3)
+    before = source(page, ".sheets img")
+    field = page.get_by_label("number input for Count").first
+    field.fill("500")
+    field.press("Enter")
+    changed(page, ".sheets img", before)
+    assert decoded(source(page, ".sheets img")).shape == (7 * 28, 10 * 28)  # 64 pictures
+    seed = page.get_by_label("Seed").first
+    seed.fill("-4")
+    seed.press("Enter")
+    expect(page.locator("#generate .message").first).to_contain_text("seed must be 0 to")
+
+
 def test_the_way_between_two_drawings(page: Page) -> None:
     go(page, "Generate")
     expect(page.locator(".walks figure")).to_have_count(3)
