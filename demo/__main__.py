@@ -85,10 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 2**16:
-        raise argparse.ArgumentTypeError(f"expected 1 to 65535, got {port}")
-    return port
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"expected 1 to 65535, got {text}")
+    return int(text)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -97,9 +96,9 @@ def _check_address(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]  # Python repeats the address
         raise OSError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); "
-            "choose another with --host or --port"
+            f"cannot listen on {host}, port {port} ({why}); choose another with --host or --port"
         ) from error
 
 

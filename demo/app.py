@@ -62,7 +62,11 @@ def build(library: Library) -> gr.Blocks:
     )
     with blocks:
         Endpoints(library).build()  # first: the names without a number are theirs
-        gr.HTML(fill("header.html", title=TITLE), apply_default_css=False)
+        gr.HTML(
+            fill("header.html", title=TITLE),
+            js_on_load=static("header.js"),
+            apply_default_css=False,
+        )
         choice = gr.Radio(
             list(library.groups),
             value=group.title,
@@ -131,7 +135,7 @@ def launch(
             theme=theme(),
             css=static("parts.css") + static("style.css"),
             favicon_path=STATIC / "favicon.png",
-            footer_links=[],
+            footer_links=["api"],  # without it ?view=api shows nothing; style.css hides the footer
             ssr_mode=False,
             root_path=root_path,
             mcp_server=mcp,

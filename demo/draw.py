@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from demo import map_view, pad
+from demo.endpoints import ELBO_DRAWS, NEAREST
+from demo.library import TITLES
 from demo.map_view import number, part
 from demo.pictures import PictureError, grey_image, png_url
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from demo.use import UseTab
 
 POSTERIOR_DRAWS = 6  # of each VAE
-ELBO_DRAWS = 16  # of the noise, for the ELBO of a drawing
-NEAREST = 12
 RING = "your drawing; for the VAE one and two sigma of its posterior"
 BARS = 32  # of the histogram behind a drawing's ELBO
 ODD = 1.0  # percent of real test images: a drawing that fewer are below is called odd
@@ -65,18 +65,21 @@ class DrawTab:
         group = self.library.first
         with gr.Row(elem_id="draw", elem_classes="lanes"):
             with gr.Column(elem_id="hand", elem_classes="hand", min_width=0):
-                drawing = pad.component("pad", "Draw a digit here")
+                drawing = pad.component("pad", "Draw here")
                 message = part("message.html")
                 strip = part("strip.html", _strip(group))
                 examples = pad.examples(group)
-                legend = gr.HTML(
-                    map_view.legend(group.vae, RING), apply_default_css=False, elem_id="legend"
-                )
             fixed, changed = [], []
             for lane in (group.vae, group.ae):
                 parts = _build_lane(lane)
                 fixed += parts[:2]
                 changed += parts[2:]
+            legend = gr.HTML(
+                map_view.legend(group.vae, RING),
+                apply_default_css=False,
+                elem_id="legend",
+                elem_classes="legend",
+            )
         belief = part("belief.html")
         self.parts = [legend, examples, drawing, *fixed, message, strip, *changed, belief]
         drawing.input(
@@ -119,9 +122,9 @@ def _strip(group: Group, sources: Sequence[str | None] = ()) -> list[dict[str, s
     """What `strip.html` shows: what the models see, and what each makes of it."""
     told = [("Models see", "What the models see: your drawing, centred")]
     for lane in group.lanes:
-        label = f"{lane.kind.upper()} redraws"
+        label = lane.kind.upper()
         if lane is group.wide:
-            label = f"with {lane.latent_dim} numbers"
+            label = f"{label}, {lane.latent_dim}-d"
         told.append((label, f"Your drawing, redrawn by {lane.name}"))
     pictures = sources or [None] * len(told)
     return [
@@ -171,6 +174,13 @@ def _belief(group: Group, x: Any, z: Any) -> dict[str, Any]:
     }
 
 
+def _thing(lane: Lane) -> str:
+    """What a model was trained on, one of it."""
+    if lane.dataset == pad.DIGITS:
+        return "a digit"
+    return f"a picture of {TITLES.get(lane.dataset, lane.dataset)}"
+
+
 def _draws(lane: Lane, x: Any) -> dict[str, Any]:
     q = lane.model.posterior(np.repeat(x, POSTERIOR_DRAWS, axis=0))
     pictures = lane.decode(q.sample(np.random.default_rng(0)))
@@ -184,17 +194,16 @@ def _score(lane: Lane, x: Any) -> dict[str, Any]:
     """The ELBO of x and how it stands to those of real test images."""
     nats = float(lane.elbo(x, ELBO_DRAWS)[0])
     score: dict[str, Any] = {"name": f"{lane.latent_dim} numbers", "nats": number(nats)}
-    ranking = lane.ranking
-    if len(ranking) == 0:
+    ranking, percent = lane.ranking, lane.percentile(nats)
+    if percent is None:
         return score
-    percent = 100 * float(np.searchsorted(ranking, nats)) / len(ranking)
     low, high = ranking[len(ranking) // 200], ranking[-1]
     counts, _ = np.histogram(ranking, BARS, (low, high))
     at = min(max((nats - low) / (high - low), 0), 1)
     odd = percent < ODD
     verdict = (
-        f"This does not look like a {'digit' if lane.dataset == pad.DIGITS else lane.dataset} to "
-        f"the model: of real test images fewer than {ODD:.0f} % are as improbable."
+        f"This does not look like {_thing(lane)} to the model: fewer than {ODD:.0f} % of real test "
+        "images are as improbable."
         if odd
         else "To the model it looks like what it was trained on."
     )

@@ -7,6 +7,7 @@ JSON. Gradio documents them on its API page and, with `--mcp`, serves them as to
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from demo.pictures import PictureError
 MAX_COUNT = 256  # pictures in one answer
 MAX_SIDE = 30  # pictures a side of a grid
 MAX_STEPS = 64  # of an interpolation
-CONCURRENCY = 4  # calls worked on at once; measured in docs/demo.md
+ELBO_DRAWS = 16  # of the noise
+NEAREST = 12  # test images
+CONCURRENCY = 4  # calls worked on at once; measured in docs/benchmarks.md
 
 
 class Endpoints:
@@ -56,16 +59,19 @@ class Endpoints:
             model: Name of a model, as /models lists them.
 
         Returns:
-            "z", a list of latent_dim numbers; for a VAE also "sigma", how sure it is of each, and
-            "elbo", the evidence lower bound of the image in nats.
+            "z", a list of latent_dim numbers; "nearest", test images of the nearest codes; for a
+            VAE also "sigma", how sure it is of each number, "elbo", the evidence lower bound of
+            the image in nats, and "percentile", how many real test images are less probable.
         """
         lane, x, notes = self._read(image, model)
+        z = lane.model.encode(x)[0]
         answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
+        answer |= {"z": z.tolist(), "nearest": _nearest(lane, z)}
         if lane.kind == "ae":
-            return answer | {"z": lane.model.encode(x)[0].tolist()}
-        q = lane.model.posterior(x)
-        sigma = np.exp(0.5 * q.log_var[0]).tolist()
-        return answer | {"z": q.mu[0].tolist(), "sigma": sigma, "elbo": float(lane.elbo(x, 16)[0])}
+            return answer
+        sigma = np.exp(0.5 * lane.model.posterior(x).log_var[0]).tolist()
+        elbo = float(lane.elbo(x, ELBO_DRAWS)[0])
+        return answer | {"sigma": sigma, "elbo": elbo, "percentile": lane.percentile(elbo)}
 
     def decode(self, z: list[Any], model: str) -> Image.Image:
         """Decode places of the latent space to pictures.
@@ -156,6 +162,30 @@ class Endpoints:
         _within("side", side, 1, MAX_SIDE)
         return pictures.sheet(self._lane(model).model.grid(int(side)), int(side))
 
+    def averages(self, model: str) -> dict[str, list[float]]:
+        """Tell the mean code of the test images of each class, to calculate with and to decode.
+
+        Args:
+            model: Name of a model.
+
+        Returns:
+            A list of latent_dim numbers for each name of a class.
+        """
+        return {name: z.tolist() for name, z in self._lane(model).averages().items()}
+
+    def directions(self, model: str) -> dict[str, Any]:
+        """Tell the principal directions of a model's codes of the test images.
+
+        Args:
+            model: Name of a model.
+
+        Returns:
+            "mean", where they meet; "axes", one of length 1 a row, the one of largest spread first;
+            "sigmas", the spread along each. mean + k * sigmas[i] * axes[i] can be decoded.
+        """
+        mean, axes, sigmas = self._lane(model).directions
+        return {"mean": mean.tolist(), "axes": axes.tolist(), "sigmas": sigmas.tolist()}
+
     def build(self) -> None:
         """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
         names = list(self.library.lanes)
@@ -174,7 +204,9 @@ class Endpoints:
             count = gr.Number(16, label="count", precision=0)
             temperature = gr.Number(1.0, label="temperature")
             steps = gr.Number(10, label="steps", precision=0)
-            form = gr.Dropdown(["png", "gif", "webp"], value="png", label="form")
+            form = gr.Dropdown(
+                ["png", "gif", "webp"], value="png", label="form", allow_custom_value=True
+            )
             side = gr.Number(15, label="side", precision=0)
             strip = gr.Image(label="strip or animation")
             inputs: dict[Callable[..., Any], tuple[list[Any], Any]] = {
@@ -185,6 +217,8 @@ class Endpoints:
                 self.sample: ([model, count, seed, temperature], picture),
                 self.interpolate: ([image_a, image_b, model, steps, form], strip),
                 self.grid: ([model, side], picture),
+                self.averages: ([model], answer),
+                self.directions: ([model], answer),
             }
             for fn, (takes, gives) in inputs.items():
                 gr.Button().click(
@@ -192,7 +226,7 @@ class Endpoints:
                     takes,
                     gives,
                     api_name=fn.__name__,
-                    api_description=fn.__doc__,
+                    api_description=inspect.getdoc(fn),
                     concurrency_limit=CONCURRENCY,
                     concurrency_id="programs",
                 )
@@ -211,6 +245,16 @@ class Endpoints:
         digits = lane.dataset == DIGITS
         x = pictures.picture_to_x(picture, lane.model.image_shape, digits=digits)
         return lane, x, picture.notes
+
+
+def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
+    """The test images whose codes are nearest to z (latent_dim,); none where the demo has none."""
+    if lane.tests is None:
+        return []
+    return [
+        {"number": number, "class": lane.class_names[lane.tests.labels[number]]}
+        for number in lane.nearest(z, NEAREST)
+    ]
 
 
 def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:

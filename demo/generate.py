@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 64  # pictures of each model on the page
 MAX_STEPS = 24
+MAX_TEMPERATURE = 3
 AMOUNTS = np.linspace(0, 1, 7, dtype=np.float32)
 
 WHY = {
-    "wide": "Training made the codes fill the prior: sharp strokes, though there is more room "
-    "between the classes in so many dimensions, and not each draw is a whole picture of one.",
+    "wide": "Training made the codes fill the prior. Strokes are sharp, but so many dimensions "
+    "leave much room between the classes: not every draw is a whole picture of one.",
     "vae": "The prior is the map that you know: each draw is near some class, as blurred as two "
     "numbers leave it.",
-    "ae": "The same z. Nothing made the AE's codes fill the prior: it covers a corner of its map, "
-    "or a hole, so some classes never come and others always.",
+    "ae": "The same z. Nothing made the AE's codes fill the prior, which covers but a part of its "
+    "map, holes and all: some classes hardly come, others too often.",
 }
 NOTHING = "nothing"
+SUMS = (
+    ("8", "3", "9"),  # without what makes it a 3, an 8 closes to a 9
+    ("Dress", "T-shirt/top", "Pullover"),  # a dress gets long sleeves
+)
 
 
 class GenerateTab:
@@ -109,7 +114,7 @@ class GenerateTab:
         """
         group = self.library.groups[title]
         lane = group.best
-        averages = class_averages(lane)
+        averages = lane.averages()
         try:
             if start in averages:
                 z = averages[start]
@@ -130,7 +135,7 @@ class GenerateTab:
     def values(self, title: str) -> list[Any]:
         """Values of `self.parts` for a group of models."""
         group = self.library.groups[title]
-        names = list(class_averages(group.best))
+        names = list(group.best.averages())
         first, second = _defaults(group)
         _, sheets, _ = self.sample(24, 0, 1.0, title)
         note, walks, _ = self.interpolate(first, second, 10, title)
@@ -156,8 +161,8 @@ class GenerateTab:
         gr.HTML(_head("From the prior", "z is drawn from a Gaussian, and decoded."))
         with gr.Row(elem_classes="controls"):
             count = gr.Slider(1, MAX_COUNT, 24, step=1, label="Count")
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-            temperature = gr.Slider(0, 3, 1, step=0.05, label="Temperature")
+            seed = gr.Number(0, label="Seed", precision=0)
+            temperature = gr.Slider(0, MAX_TEMPERATURE, 1, step=0.05, label="Temperature")
         message, sheets = part("message.html"), part("sheets.html")
         self.parts += [message, sheets]
         gr.on(
@@ -165,12 +170,15 @@ class GenerateTab:
             self.sample,
             inputs=[count, seed, temperature, choice],
             outputs=[message, sheets, self.use.panel],
+            js=_clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
             **LIVE,
         )
 
     def _build_walk(self, choice: gr.Radio) -> gr.HTML:
         """Lay the section out; the first of its pads is returned."""
-        gr.HTML(_head("Between two pictures", "Draw, upload or choose two; the way between them."))
+        gr.HTML(
+            _head("Between two pictures", "Draw, upload or choose two: each model shows its way.")
+        )
         with gr.Row(elem_classes="lanes ends"):
             hands, rows = [], []
             for letter in "AB":
@@ -186,12 +194,17 @@ class GenerateTab:
             self.interpolate,
             inputs=[*hands, steps, choice],
             outputs=[message, walks, self.use.panel],
+            js=_clipped("null", "null", f"[2, {MAX_STEPS}]", "null"),
             **LIVE,
         )
         return hands[0]
 
     def _build_sums(self, choice: gr.Radio, a: gr.HTML) -> None:
-        gr.HTML(_head("Averages and arithmetic", "The mean code of each class, decoded; and sums."))
+        gr.HTML(
+            _head(
+                "Averages and arithmetic", "The mean code of each class, decoded; and sums of them."
+            )
+        )
         with gr.Row(elem_classes="controls"):
             terms = [gr.Dropdown([], label=label) for label in ("Start with", "Take away", "Add")]
         message, sums = part("message.html"), part("sums.html")
@@ -213,14 +226,15 @@ LIVE: dict[str, Any] = {
 }
 
 
-def class_averages(lane: Lane) -> dict[str, NDArray[np.float32]]:
-    """The mean code (latent_dim,) of the test images of each class, by its name."""
-    z, labels = lane.latents
-    return {
-        name: z[labels == label].mean(axis=0)
-        for label, name in enumerate(lane.class_names)
-        if (labels == label).any()
-    }
+def _clipped(*limits: str) -> str:
+    """JavaScript that keeps what is sent within limits, [low, high] or null for each.
+
+    The field beside a slider takes any number while one types, and Gradio refuses some silently.
+    """
+    return (
+        f"(...sent) => [{', '.join(limits)}].map((one, i) => "
+        "one ? Math.min(Math.max(sent[i], one[0]), one[1]) : sent[i])"
+    )
 
 
 def _best_first(group: Group) -> list[Lane]:
@@ -266,7 +280,7 @@ def _walk(lane: Lane, frames: NDArray[np.float32], group: Group) -> dict[str, An
 
 def _sums(group: Group, start: str, minus: str, plus: str, pictures: Any) -> dict[str, Any]:
     lane = group.best
-    averages = class_averages(lane)
+    averages = lane.averages()
     return {
         "averages": [
             {"name": name, "src": png_url(grey_image(picture))}
@@ -292,9 +306,10 @@ def _defaults(group: Group) -> tuple[dict[str, Any] | None, dict[str, Any] | Non
 
 
 def _terms(names: list[str]) -> tuple[str, str, str]:
-    """A sum to begin with: 9 - 4 + 3 shows what the curve at the top of a 9 is made of."""
-    if {"9", "4", "1"} <= set(names):
-        return "9", "4", "1"
+    """A sum to begin with, one that comes out well where the classes are known."""
+    for sum_ in SUMS:
+        if set(sum_) <= set(names):
+            return sum_
     return names[0], names[min(1, len(names) - 1)], names[-1]
 
 

@@ -40,6 +40,9 @@ COLOURS = (
 PRIOR_RADIUS = 3.0
 """Within this distance of the origin lies 99 % of a two-dimensional standard normal."""
 
+NAME_HEIGHT = 5.8
+"""Percent of a map's side that the name of a class on it is high, with a little room."""
+
 NEIGHBOURS = 50
 """How many of the nearest test images tell where a drawing landed."""
 
@@ -125,11 +128,11 @@ class LatentMap:
 
     def name_spots(self) -> dict[int, NDArray[np.float64]]:
         """Where to write the name of a class that has dots: their median, (2,) percent."""
-        present = np.unique(self.labels)
+        present = np.unique(self.labels).tolist()
         middles = [np.median(self.z[self.labels == label], axis=0) for label in present]
-        return dict(
-            zip(present.tolist(), _apart(self.window.place(np.stack(middles))), strict=True)
-        )
+        sizes = [(4.5 + 1.8 * len(self.class_names[label]), NAME_HEIGHT) for label in present]
+        spots = _apart(self.window.place(np.stack(middles)), np.array(sizes))
+        return dict(zip(present, spots, strict=True))
 
     def nearest_class(self, z: NDArray[np.float32]) -> tuple[str, int, int]:
         """The commonest class among the test images nearest to z (2,), its count, and theirs.
@@ -141,13 +144,13 @@ class LatentMap:
         votes = np.bincount(nearest, minlength=len(self.class_names))
         return self.class_names[votes.argmax()], int(votes.max()), len(nearest)
 
-    def picture(self, side: int = 720, dot: float = 2.0) -> Image.Image:
+    def picture(self, side: int = 720) -> Image.Image:
         """Draw one dot per test image, coloured by class, on a transparent ground.
 
         Args:
             side: Width and height in pixels.
-            dot: Radius of a dot in pixels.
         """
+        dot = min(max(200 / len(self.z) ** 0.5, 2), 5)  # radius: few dots must not get lost
         fine = 3  # drawn this much larger, then reduced: smooth edges
         picture = Image.new("RGBA", (side * fine, side * fine))
         draw = ImageDraw.Draw(picture)
@@ -158,14 +161,22 @@ class LatentMap:
         return picture.reduce(fine)
 
 
-def _apart(spots: NDArray[np.float64], least: float = 6.5) -> NDArray[np.float64]:
-    """Push spots (N, 2) apart until no two are closer than `least`, as far as that is possible."""
+def _apart(spots: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Push labels of some sizes (N, 2) at spots (N, 2) apart until none lies on another.
+
+    Two that do give way along the axis on which less is lacking, as far as there is room.
+    """
+    first = np.tri(len(spots), k=-1)[..., None] * 2 - 1  # says who gives way to which side in a tie
+    needed = (sizes[:, None] + sizes[None]) / 2
     for _ in range(100):
         gaps = spots[:, None] - spots[None]  # (N, N, 2), from each other spot to this one
-        distances = np.hypot(gaps[..., 0], gaps[..., 1]) + np.eye(len(spots)) * least
-        lacking = np.clip(least - distances, 0, None) / np.maximum(distances, 1e-9)
-        spots = spots + (gaps * lacking[..., None]).sum(axis=1) / 2
-    return spots.clip(least / 2, 100 - least / 2)
+        lacking = (needed - np.abs(gaps)).clip(0)
+        lacking *= lacking.all(axis=-1, keepdims=True) & ~np.eye(len(spots), dtype=bool)[..., None]
+        lacking *= lacking == lacking.min(axis=-1, keepdims=True)
+        signs = np.where(gaps == 0, first, np.sign(gaps))
+        spots = spots + (signs * lacking).sum(axis=1) / 4
+        spots = spots.clip(sizes / 2, 100 - sizes / 2)
+    return spots
 
 
 def read_latents(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

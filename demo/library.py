@@ -144,6 +144,21 @@ class Lane:
         posterior = self.model.posterior(x)
         return likelihood.elbo(x[:, 0], posterior, self.model.decode, rng, draws).elbo
 
+    def percentile(self, nats: float) -> float | None:
+        """Percent of real test images that are less probable than an ELBO; None without any."""
+        if len(self.ranking) == 0:
+            return None
+        return 100 * float(np.searchsorted(self.ranking, nats)) / len(self.ranking)
+
+    def averages(self) -> dict[str, NDArray[np.float32]]:
+        """The mean code (latent_dim,) of the test images of each class, by its name."""
+        z, labels = self.latents
+        return {
+            name: z[labels == label].mean(axis=0)
+            for label, name in enumerate(self.class_names)
+            if (labels == label).any()
+        }
+
     def nearest(self, z: NDArray[np.float32], count: int) -> list[int]:
         """Numbers of the test images that the demo has whose codes are nearest to z."""
         if self.tests is None:
@@ -194,6 +209,8 @@ class Library:
     """
 
     def __init__(self, models: Path | None = None, device: str = "auto") -> None:
+        if models is not None and not models.is_dir():
+            raise FileNotFoundError(f"{models} is no folder")
         bundled = _lanes(MODELS, device)
         own = _lanes(models, device) if models is not None else {}
         clashing = own.keys() & bundled.keys()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from demo.library import Library
 
 FILES = ("encoder.onnx", "decoder.onnx", "card.json")
-GRID = 24  # decoded pictures a side behind a map
+GRID = 18  # decoded pictures a side behind a map
 KEPT = {"Cache-Control": "private, max-age=3600"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 420, 240  # of a chart, in units of its own
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 12, 26  # of its margins
+INSET = 10  # of the first epoch: its ring is clear of the figures at the axis
+EPOCHS = (1, 10, 25, 50, 100, 200)  # that the table has a row of
 SEEN = (
     "Those trained on all images were trained on the validation images as well: only the test "
     "figures are of images that they have not seen."
@@ -57,17 +60,9 @@ def _table(group: Group) -> str:
     lanes = group.lanes
     heads = "".join(f"<th>{html.escape(lane.name)}</th>" for lane in lanes)
     rows = [
-        ("test, nats per image", [_test(lane) for lane in lanes]),
-        ("published, test", [published(lane).get("test", "") for lane in lanes]),
-        *(
-            (f"epoch {epoch}, validation", [_validation(lane, epoch) for lane in lanes])
-            for epoch in (1, 10, 25, 50, 100, 200)
-            if any(len(lane.history) >= epoch for lane in lanes)
-        ),
-        *(
-            (f"published, {row}", [published(lane).get(row, "") for lane in lanes])
-            for row in [f"epoch {epoch}, validation" for epoch in (1, 10, 25, 50)]
-        ),
+        ("test", [_test(lane) for lane in lanes]),
+        _theirs("test", lanes),
+        *itertools.chain.from_iterable(_epoch(epoch, lanes) for epoch in EPOCHS),
         ("numbers per image", [str(lane.latent_dim) for lane in lanes]),
         ("parameters", [f"{lane.card['parameters']:,}" for lane in lanes]),
         ("epochs", [str(lane.card["config"]["epochs"]) for lane in lanes]),
@@ -82,6 +77,16 @@ def _table(group: Group) -> str:
     )
     seen = any(lane.card["config"].get("train_on") == "all" for lane in lanes)
     return fill("training.html", heads=heads, rows=body, seen=SEEN if seen else "")
+
+
+def _epoch(epoch: int, lanes: list[Lane]) -> list[tuple[str, list[str]]]:
+    """The rows of an epoch: ours, and what was published beside it."""
+    name = f"epoch {epoch}, validation"
+    return [(name, [_validation(lane, epoch) for lane in lanes]), _theirs(name, lanes)]
+
+
+def _theirs(row: str, lanes: list[Lane]) -> tuple[str, list[str]]:
+    return f"published, {row}", [published(lane).get(row, "") for lane in lanes]
 
 
 def _losses(losses: dict[str, float]) -> str:
@@ -101,7 +106,10 @@ def _validation(lane: Lane, epoch: int) -> str:
 
 
 def _minutes(lane: Lane) -> str:
-    return f"{sum(epoch['seconds'] for epoch in lane.history) / 60:.0f}" if lane.history else ""
+    minutes = sum(epoch["seconds"] for epoch in lane.history) / 60
+    if minutes < 1:
+        return "less than 1" if lane.history else ""
+    return f"{minutes:.0f}"
 
 
 def _curves(lane: Lane) -> str:
@@ -140,7 +148,8 @@ def _chart(lane: Lane, panel: str) -> str:
     low, high = low - 0.05 * (high - low), high + 0.08 * (high - low) + 1e-6
 
     def x(epoch: Any) -> Any:
-        return LEFT + (WIDTH - LEFT - RIGHT) * np.log(epoch) / np.log(max(epochs[-1], 2))
+        part = np.log(epoch) / np.log(max(epochs[-1], 2))
+        return LEFT + INSET + (WIDTH - LEFT - INSET - RIGHT) * part
 
     def y(value: Any) -> Any:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)

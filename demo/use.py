@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 64  # pictures that the code spells out the numbers of
 DIGITS = 4  # decimals of z in the code: a picture does not show more
+COLUMNS = 80  # of the code: nobody has to scroll for the numbers of 16 dimensions
 
 
 class UseTab:
@@ -57,11 +59,11 @@ class UseTab:
         """
         z = z[:MOST].round(DIGITS)
         pictures = lane.decode(z)  # of these very numbers, rounded as they are
-        rows = ",\n    ".join(str([float(f"{value:.{DIGITS}f}") for value in row]) for row in z)
+        numbers = [[float(f"{value:.{DIGITS}f}") for value in row] for row in z]
         facts = {
             "model": lane.name.rpartition("/")[2],
             "folder": lane.name if lane.folder.name in vae_onnx.models() else str(lane.folder),
-            "z": rows,
+            "z": ",\n    ".join(map(_wrapped, numbers)),
             "count": len(z),
             "latent_dim": lane.latent_dim,
             "height": pictures.shape[1],
@@ -71,7 +73,7 @@ class UseTab:
             "what": what,
             "model": lane.name,
             "picture": png_url(sheet(pictures)),
-            "z": json.dumps([[float(f"{value:.{DIGITS}f}") for value in row] for row in z]),
+            "z": json.dumps(numbers),
             "codes": [
                 {"name": name, "code": fill(f"use.{suffix}.txt", **facts)}
                 for name, suffix in (
@@ -85,3 +87,8 @@ class UseTab:
     def _start(self, group: Group) -> dict[str, Any]:
         lane = group.vae
         return self.show(lane, np.zeros((1, 2), np.float32), "The middle of the map")
+
+
+def _wrapped(row: list[float]) -> str:
+    """One z as code, on as many lines as it takes."""
+    return textwrap.fill(str(row), COLUMNS, subsequent_indent=" " * 5, break_on_hyphens=False)

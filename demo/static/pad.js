@@ -144,7 +144,8 @@ function paintStroke(context, points, side) {
   const at = (i) => [points[i].x * side, points[i].y * side];
   const last = points.length - 1;
   context.beginPath();
-  if (last === 0) {
+  // A canvas draws no line without length: a hand that stood still made a dot.
+  if (points.every(({ x, y }) => x === points[0].x && y === points[0].y)) {
     context.arc(...at(0), context.lineWidth / 2, 0, 2 * Math.PI);
     context.fill();
     return;

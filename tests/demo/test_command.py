@@ -86,7 +86,7 @@ def test_foreign_host_is_told() -> None:
 def test_impossible_port_is_a_usage_error(port: str) -> None:
     result = run("-m", "demo", "--port", port)
     assert result.returncode == 2
-    assert "argument --port" in result.stderr
+    assert "argument --port: expected 1 to 65535" in result.stderr
 
 
 def test_folder_alone_is_a_space(tmp_path: Path) -> None:

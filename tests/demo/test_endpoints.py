@@ -9,12 +9,16 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from playwright.sync_api import Browser, expect
 
 import vae_onnx
 from demo.library import Library
 from demo.testset import DATA, SIDE
 
-ENDPOINTS = ("models", "encode", "decode", "reconstruct", "sample", "interpolate", "grid")
+ENDPOINTS = (
+    "models", "encode", "decode", "reconstruct", "sample", "interpolate", "grid", "averages",
+    "directions",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,8 @@ def test_encode_and_decode_are_the_runtimes(client: Client, digits: list[str]) -
     np.testing.assert_allclose(told["z"], model.encode(x)[0], rtol=1e-4, atol=1e-4)
     assert len(told["sigma"]) == 16
     assert -400 < told["elbo"] < 0
+    assert 0 <= told["percentile"] <= 100
+    assert told["nearest"][0] == {"number": 3, "class": "0"}  # itself
 
     sheet = pixels(client.predict([told["z"]], "mnist-vae-16d", api_name="/decode"))
     np.testing.assert_array_equal(sheet, vae_onnx.to_uint8(model.decode(told["z"]))[0])
@@ -76,7 +82,7 @@ def test_encode_and_decode_are_the_runtimes(client: Client, digits: list[str]) -
 def test_an_ae_has_no_posterior(client: Client, digits: list[str]) -> None:
     told = client.predict(handle_file(digits[0]), "mnist-ae", api_name="/encode")
     assert len(told["z"]) == 2
-    assert "sigma" not in told
+    assert not {"sigma", "elbo", "percentile"} & set(told)
 
 
 def test_reconstruct_with_a_seed_draws(client: Client, digits: list[str]) -> None:
@@ -110,6 +116,29 @@ def test_interpolate(client: Client, digits: list[str], form: str, frames: int) 
         assert picture.size == ((168, 28) if form == "png" else (28, 28))
 
 
+def test_averages_and_directions_are_places_to_decode(client: Client) -> None:
+    lane = Library().lanes["mnist-vae-16d"]
+    averages = client.predict("mnist-vae-16d", api_name="/averages")
+    assert list(averages) == list(lane.class_names)
+    z, labels = lane.latents
+    np.testing.assert_allclose(averages["7"], z[labels == 7].mean(axis=0), rtol=1e-5)
+    told = client.predict("mnist-vae-16d", api_name="/directions")
+    np.testing.assert_allclose(told["mean"], z.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.square(told["axes"]).sum(axis=1), 1, rtol=1e-4)
+    assert told["sigmas"] == sorted(told["sigmas"], reverse=True)
+
+
+def test_the_page_documents_the_endpoints(browser: Browser, url: str) -> None:
+    page = browser.new_page()  # not a watched one: Gradio asks for a list of MCP tools in any case
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{url}/?view=api")
+    for name in ENDPOINTS:
+        expect(page.get_by_text(f"/{name}", exact=True).first).to_be_visible()
+    page.close()
+    assert [one for one in asked if not one.startswith((url, "data:"))] == []
+
+
 def test_grid(client: Client) -> None:
     sheet = pixels(client.predict("fashion-mnist-vae", 5, api_name="/grid"))
     expected = vae_onnx.tile(vae_onnx.load("fashion-mnist-vae").grid(5), 5)
@@ -119,6 +148,7 @@ def test_grid(client: Client) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "arguments", "message"),
     [
+        ("/interpolate", (None, None, "mnist-vae", 4, "bmp"), "form must be png, gif or webp"),
         ("/sample", ("mnist-vae", 257, 0, 1.0), "count must be 1 to 256"),
         ("/sample", ("mnist-vae", 0, 0, 1.0), "count must be 1 to 256"),
         ("/sample", ("mnist-vae", 4, 0, 99.0), "temperature must be 0 to 3"),

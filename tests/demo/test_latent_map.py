@@ -1,5 +1,6 @@
 """The map of the test set: where things are, exactly."""
 
+import itertools
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,6 +78,23 @@ def test_names_stand_at_the_medians_and_apart(bundled: LatentMap) -> None:
     assert ((spots >= 0) & (spots <= 100)).all()
     gaps = np.hypot(*(spots[:, None] - spots[None]).transpose(2, 0, 1)) + 100 * np.eye(10)
     assert gaps.min() > 5
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist-vae", "fashion-mnist-ae"])
+def test_long_names_do_not_lie_on_each_other(name: str) -> None:
+    latent_map = LatentMap.of(vae_onnx.load(name))
+    spots = latent_map.name_spots()
+    places = [(latent_map.class_names[label], spot) for label, spot in spots.items()]
+    for (one, at), (other, there) in itertools.combinations(places, 2):
+        wide = 1.8 * (len(one) + len(other)) / 2  # percent of the map's side, as set in 13 px
+        assert abs(at[0] - there[0]) > wide or abs(at[1] - there[1]) > 5.5, (one, other)
+
+
+def test_names_at_one_place_still_come_apart() -> None:
+    z = np.zeros((3, 2), np.float32)
+    same = LatentMap(z, np.arange(3, dtype=np.uint8), ("a", "b", "c"))
+    for at, there in itertools.combinations(same.name_spots().values(), 2):
+        assert np.abs(at - there).max() > 5
 
 
 def test_bundled_maps_hold_the_test_set(bundled: LatentMap) -> None:

@@ -62,6 +62,11 @@ def test_a_folder_without_a_pair_is_told(
         Library(copies(tmp_path, *names))
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="mine is no folder"):
+        Library(tmp_path / "mine")
+
+
 @pytest.mark.parametrize("file", ["decoder.onnx", "latents.npz", "card.json"])
 def test_a_missing_file_is_told_at_the_start(tmp_path: Path, file: str) -> None:
     folder = copies(tmp_path, "mnist-ae", "mnist-vae")

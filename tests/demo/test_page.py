@@ -123,16 +123,21 @@ def test_answers_come_while_the_stroke_is_drawn(page: Page) -> None:
 
 def test_empty_pad_shows_no_reconstruction_of_nothing(page: Page) -> None:
     expect(page.locator("#draw .strip img, #draw .marker")).to_have_count(0)
-    expect(page.get_by_text("Draw a digit here")).to_be_visible()
+    expect(page.get_by_text("Draw here")).to_be_visible()
     expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+
+
+def test_a_dot_is_a_drawing(page: Page) -> None:
+    (seen, *_), _ = answer(page, [[(0.3, 0.3), (0.3, 0.3)]])
+    assert seen.max() == 255
 
 
 def test_clear_empties_pad_pictures_and_maps(page: Page) -> None:
     answer(page, DIGITS["3"])
-    expect(page.get_by_text("Draw a digit here")).to_be_hidden()
+    expect(page.get_by_text("Draw here")).to_be_hidden()
     clear(page)
     expect(page.locator("#draw .marker")).to_have_count(0)
-    expect(page.get_by_text("Draw a digit here")).to_be_visible()
+    expect(page.get_by_text("Draw here")).to_be_visible()
 
 
 def test_undo_takes_the_last_stroke_back(page: Page) -> None:

@@ -52,6 +52,15 @@ def test_a_click_on_the_map_decodes_the_place(page: Page) -> None:
         assert (left, top) == pytest.approx((20, 60), abs=0.2)
 
 
+def test_the_picture_of_a_place_is_on_the_screen_with_its_map(page: Page) -> None:
+    go(page, "Explore")
+    for kind in ("vae", "ae"):
+        for part in (".walker", ".peek"):
+            box = page.locator(f"#walk-{kind} {part}").bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= 900, part
+
+
 def test_dragging_decodes_on_the_way_and_arrows_move_on(page: Page) -> None:
     go(page, "Explore")
     picture, box = "#walk-vae .peek img", page.locator("#walk-vae .walker").bounding_box()
@@ -76,7 +85,9 @@ def test_decoded_pictures_lie_behind_the_points_on_request(page: Page) -> None:
     go(page, "Explore")
     grid = page.locator("#walk-vae .grid")
     expect(grid).to_be_hidden()
-    page.get_by_label("Decoded pictures behind the points").check()
+    box = page.get_by_label("Decoded pictures behind the points")
+    box.check()
+    assert box.evaluate("one => getComputedStyle(one).appearance") == "auto"  # it shows a tick
     expect(grid).to_be_visible()
     page.wait_for_function("document.querySelector('#walk-vae .grid').naturalWidth > 400")
 
@@ -107,6 +118,21 @@ def test_samples_follow_count_seed_and_temperature(page: Page) -> None:
         field.press("Enter")
         changed(page, ".sheets img", before)
     assert decoded(source(page, ".sheets img")).shape == (56, 84)
+
+
+def test_a_number_out_of_range_is_clipped_or_told(page: Page) -> None:
+    go(page, "Generate")
+    expect(page.locator(".sheets figure")).to_have_count(3)
+    before = source(page, ".sheets img")
+    field = page.get_by_label("number input for Count").first
+    field.fill("500")
+    field.press("Enter")
+    changed(page, ".sheets img", before)
+    assert decoded(source(page, ".sheets img")).shape == (7 * 28, 10 * 28)  # 64 pictures
+    seed = page.get_by_label("Seed").first
+    seed.fill("-4")
+    seed.press("Enter")
+    expect(page.locator("#generate .message").first).to_contain_text("seed must be 0 to")
 
 
 def test_the_way_between_two_drawings(page: Page) -> None:
@@ -148,6 +174,8 @@ def test_training_has_curves_and_figures(page: Page) -> None:
     page.get_by_label("Fashion-MNIST").check()
     expect(page.locator(".training table")).to_contain_text("261.10 (254.80 + 6.30)")
     expect(page.locator(".training circle.published").first).to_be_visible()
+    rows = page.locator(".training tbody th").all_text_contents()
+    assert rows[rows.index("epoch 10, validation") + 1] == "published, epoch 10, validation"
 
 
 # Use it
@@ -168,6 +196,7 @@ def test_the_code_makes_the_picture_on_the_screen(
     download.value.save_as("decoder.onnx")
     programs = [code for code in codes if "import" in code]
     assert len(programs) == 3
+    assert max(len(line) for program in programs for line in program.splitlines()) < 100
     for i, made in enumerate(("picture.png", "picture-0.png")):
         Path("program.py").write_text(programs[i])
         runpy.run_path("program.py")
