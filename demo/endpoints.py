@@ -64,12 +64,13 @@ class Endpoints:
             the image in nats, and "percentile", how many real test images are less probable.
         """
         lane, x, notes = self._read(image, model)
-        z = lane.model.encode(x)[0]
+        q = lane.model.posterior(x) if lane.kind == "vae" else None
+        z = q.mu[0] if q else lane.model.encode(x)[0]
         answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
         answer |= {"z": z.tolist(), "nearest": _nearest(lane, z)}
-        if lane.kind == "ae":
+        if q is None:
             return answer
-        sigma = np.exp(0.5 * lane.model.posterior(x).log_var[0]).tolist()
+        sigma = np.exp(0.5 * q.log_var[0]).tolist()
         elbo = float(lane.elbo(x, ELBO_DRAWS)[0])
         return answer | {"sigma": sigma, "elbo": elbo, "percentile": lane.percentile(elbo)}
 

@@ -39,3 +39,8 @@ def fill(page: Path, section: str, content: str | None = None) -> None:
 def _pad(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     first, *others = zip(cells, widths, strict=True)
     return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+
+
+def signed(change: float) -> str:
+    """Write a change in nats with its sign: +0.055, and no -0.000."""
+    return f"{round(change, 3) + 0.0:+.3f}"

@@ -155,7 +155,7 @@ def _variants(told: Mapping[str, Any]) -> list[str]:
         return []
     rows = []
     for name, measured in told.items():
-        change = f"{round(measured['total_change'], 3) + 0.0:+.3f}"  # no -0.000
+        change = markdown.signed(measured["total_change"])
         ratios = measured["time_ratio"]["decode"]
         rows.append(
             [f'`precision="{name}"`', change, f"{ratios['1']:.2f}", f"{ratios['10000']:.2f}"]

@@ -385,7 +385,7 @@ def row(name: str, told: dict[str, Any], made: dict[str, bytes]) -> list[str]:
     return [
         f"`{name}`",
         f"{told['metrics']['total']:.2f}",
-        f"{round(told['total_change'], 3) + 0.0:+.3f}",  # no -0.000
+        markdown.signed(told["total_change"]),
         f"{sum(map(len, made.values())) / 1e6:.2f} MB",
         *(f"{ratios[what][str(rows)]:.2f}" for what in ("decode", "encode") for rows in ROWS),
     ]

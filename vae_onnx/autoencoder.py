@@ -18,13 +18,7 @@ import onnxruntime as ort
 from vae_onnx import checks, latent, stream
 from vae_onnx import threads as workers
 from vae_onnx.device import Device, Provider, pick
-from vae_onnx.errors import (
-    FileMissingError,
-    GraphError,
-    InputError,
-    InputTypeError,
-    accessing,
-)
+from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError, accessing
 from vae_onnx.graph import Array, Graph
 from vae_onnx.images import Shape, as_batch, from_x, scale
 from vae_onnx.ortvalues import to_ortvalue
