@@ -54,7 +54,7 @@ test-oldest: build/wheel
 
 test-openvino: build/wheel
 	$(call wheel-venv,openvino,--no-deps build/wheel/*.whl onnxruntime-openvino numpy)
-	build/openvino/bin/pytest tests/runtime/test_device.py -m openvino
+	build/openvino/bin/pytest tests/runtime/engine/test_device.py -m openvino
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all

@@ -28,16 +28,16 @@ if __name__ == "__main__":
 
 import gradio as gr
 
-from demo.draw import DrawTab
-from demo.endpoints import CONCURRENCY, Endpoints
-from demo.explore import ExploreTab
-from demo.generate import GenerateTab
-from demo.library import Library
-from demo.page import STATIC, fill, static, theme
-from demo.pictures import MAX_BYTES
-from demo.routes import routes
-from demo.training import TrainingTab
-from demo.use import UseTab
+from demo.library.models import Library
+from demo.page.pictures import MAX_BYTES
+from demo.page.templates import STATIC, fill, static, theme
+from demo.server.endpoints import CONCURRENCY, Endpoints
+from demo.server.routes import routes
+from demo.tabs.draw import DrawTab
+from demo.tabs.explore import ExploreTab
+from demo.tabs.generate import GenerateTab
+from demo.tabs.training import TrainingTab
+from demo.tabs.use import UseTab
 
 TITLE = "Two numbers are enough to draw a digit"
 WAITING = 256  # calls in the queue; whoever comes then is asked to try again

@@ -49,9 +49,9 @@ def train(
         tensorboard: Write event files into OUT/tensorboard, for `tensorboard --logdir OUT`.
     """
     del recipe  # `main` has written it out
-    from export import train
+    from export.training.run import run
 
-    train.run(config, out, data_dir, device, resume, tensorboard)
+    run(config, out, data_dir, device, resume, tensorboard)
 
 
 def evaluate(
@@ -66,7 +66,7 @@ def evaluate(
         k: Samples per image for the importance-weighted log p(x).
         seed: Of either noise.
     """
-    from export.evaluate import evaluate
+    from export.report.evaluate import evaluate
 
     evaluate(run, data_dir, draws, k, seed)
 
@@ -80,7 +80,7 @@ def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -
         out: Folder to write the pictures to.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
     """
-    from export.figures import write
+    from export.report.figures import write
 
     write(vae, ae, out, data_dir)
 
@@ -92,7 +92,7 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
         runs: Run folders, a column each.
         out: Markdown file to write the table to as well.
     """
-    from export.compare import compare
+    from export.report.compare import compare
 
     compare(runs, out)
 
@@ -105,7 +105,7 @@ def onnx(run: Folder, out: Path, data_dir: OptionalPath = None) -> None:
         out: Folder of the model to write.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
     """
-    from export.graphs import export_run
+    from export.graphs.model_folder import export_run
 
     export_run(run, out, data_dir)
 
@@ -132,7 +132,7 @@ def quantize(
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         dry_run: Measure alone, and write nothing into the folders.
     """
-    from export.quantize import quantize
+    from export.lowprecision.quantize import quantize
 
     quantize(models, precision, limit, dataset, data_dir, page, dry_run)
 
@@ -143,7 +143,7 @@ def drawing(out: Path) -> None:
     Args:
         out: File to write.
     """
-    from export.drawing import write
+    from export.graphs.drawing import write
 
     write(out)
 
@@ -157,7 +157,7 @@ def golden(
         out: Folder to write.
         images: .npz archive of test images, an array for each data set.
     """
-    from export.golden import write
+    from export.graphs.golden import write
 
     write(out, images)
 
@@ -176,7 +176,7 @@ def c_source(
         precision: Of the two large matrices; what int8 costs is measured and stated in the header.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
     """
-    from export.c_source import write
+    from export.c99.header import write
 
     write(model, out, precision, data_dir)
 
@@ -203,11 +203,11 @@ def all_(
         resume: Go on with what is in --out.
     """
     del recipe  # `main` has written it out
-    from export.compare import compare
-    from export.evaluate import evaluate
-    from export.figures import write
-    from export.graphs import export_run
-    from export.train import check_folder, run
+    from export.graphs.model_folder import export_run
+    from export.report.compare import compare
+    from export.report.evaluate import evaluate
+    from export.report.figures import write
+    from export.training.run import check_folder, run
 
     configs = [Config(**asdict(config), kind="vae"), Config(**asdict(config), kind="ae")]
     for config in configs:  # both before the first, which takes minutes
@@ -228,7 +228,7 @@ def report(runs: tuple[Path, ...], out: Path = Path("docs/report.md")) -> None:
         runs: Folders written by `all`, one for each data set.
         out: Markdown file to write; the pictures go to figures/ beside it.
     """
-    from export.report import write
+    from export.report.page import write
 
     write(runs, out)
 
@@ -243,7 +243,7 @@ def speedrun(
         page: Markdown file to write the table to, between <!-- speedrun --> and <!-- /speedrun -->.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
     """
-    from export.speedrun import speedrun
+    from export.experiments.speedrun import speedrun
 
     speedrun(seeds, data_dir, page)
 
@@ -264,7 +264,7 @@ def ablation(
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
     """
-    from export.ablation import ablate
+    from export.experiments.ablation import ablate
 
     ablate(config, out, page, device, data_dir)
 
@@ -287,7 +287,7 @@ def push(
         message: Of the commit.
         dry_run: Write the card, README.md, into the model folder, list the files, and send nothing.
     """
-    from export.push import push
+    from export.hub.push import push
 
     push(model, repository, private, revision, message, dry_run)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from export import files
+from export import writing
 from export.errors import ConfigError
 
 
@@ -33,7 +33,7 @@ def fill(page: Path, section: str, content: str | None = None) -> None:
         raise ConfigError(f"{page} must have a place between {before} and {after} to write to")
     if content is not None:
         filled = pattern.sub(lambda _: f"{before}\n\n{content}\n\n{after}", text)
-        files.write_text(page, filled.rstrip("\n"))
+        writing.write_text(page, filled.rstrip("\n"))
 
 
 def _pad(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -27,8 +27,8 @@ from vae_onnx.errors import (
 if TYPE_CHECKING:
     from vae_onnx import likelihood
     from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
-    from vae_onnx.drawing import drawing_to_x
-    from vae_onnx.images import tile, to_uint8
+    from vae_onnx.pictures.arrays import tile, to_uint8
+    from vae_onnx.pictures.drawing import drawing_to_x
 
 __all__ = [
     "Autoencoder",
@@ -61,8 +61,8 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Autoencoder", "Decoder", "Encoder", "Posterior"), "autoencoder"),
     **dict.fromkeys(("load", "models"), "autoencoder"),
-    "drawing_to_x": "drawing",
-    **dict.fromkeys(("tile", "to_uint8"), "images"),
+    "drawing_to_x": "pictures.drawing",
+    **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }
 
 if not TYPE_CHECKING:  # which would take every name for one that is here

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from vae_onnx import checks, latent, stream
-from vae_onnx import threads as workers
-from vae_onnx.device import Device, Provider, pick
+from vae_onnx import checks, latent
+from vae_onnx.engine import stream
+from vae_onnx.engine import threads as workers
+from vae_onnx.engine.device import Device, Provider, pick
+from vae_onnx.engine.graph import Array, Graph
+from vae_onnx.engine.ortvalues import to_ortvalue
 from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError, accessing
-from vae_onnx.graph import Array, Graph
-from vae_onnx.images import Shape, as_batch, from_x, scale
-from vae_onnx.ortvalues import to_ortvalue
+from vae_onnx.pictures.arrays import Shape, as_batch, from_x, scale
 
 MODELS = Path(__file__).parent / "models"
 HUB = "hf://"  # begins the reference of a model on the Hugging Face Hub
@@ -52,7 +53,7 @@ class Encoder:
 
     Args:
         path: The file.
-        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
+        device: What to run on: a name, or what `vae_onnx.engine.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are.
 
     Attributes:
@@ -90,7 +91,7 @@ class Encoder:
         """Return z (N, latent_dim): the AE's code, or the mean of the VAE's q(z | x).
 
         Args:
-            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.images.to_x`.
+            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.pictures.arrays.to_x`.
 
         Raises:
             InputTypeError: The dtype is neither uint8 nor float.
@@ -119,7 +120,7 @@ class Decoder:
 
     Args:
         path: The file.
-        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
+        device: What to run on: a name, or what `vae_onnx.engine.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are.
 
     Attributes:
@@ -203,7 +204,7 @@ class Autoencoder:
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.
-        device: What to run on: a name, or what `vae_onnx.device.pick` gives.
+        device: What to run on: a name, or what `vae_onnx.engine.device.pick` gives.
         threads: How many share the work on a large batch; by default all that there are: the
             cores of the process, or fewer if its cgroup has a quota.
         precision: Which of the model's variants to run: "int8" is `encoder.int8.onnx` and so on.
@@ -380,7 +381,7 @@ class Autoencoder:
         """Encode and decode.
 
         Args:
-            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.images.to_x`.
+            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.pictures.arrays.to_x`.
             rng: Given, z is drawn from the VAE's posterior; without, z is its mean.
 
         Returns:
@@ -501,7 +502,7 @@ class Autoencoder:
             FileMissingError: They are gone.
             FileAccessError: The folder cannot be written.
         """
-        from vae_onnx import model_files  # what it imports takes time at every start
+        from vae_onnx.store import model_files  # what it imports takes time at every start
 
         target = checks.path(folder, "folder")
         if not overwrite:
@@ -564,8 +565,8 @@ def load(
     Args:
         model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
             "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
-            sha256 of its card each time; see `vae_onnx.hub.fetch`.
-        device: "cpu", "cuda", "openvino", "coreml" ...: all names are in `vae_onnx.device.KNOWN`.
+            sha256 of its card each time; see `vae_onnx.store.hub.fetch`.
+        device: "cpu", "cuda", "openvino", "coreml" ...: see `vae_onnx.engine.device.KNOWN`.
             "auto" takes an NVIDIA GPU where onnxruntime has been installed for one, else the CPU;
             where the GPU cannot be had it runs on the CPU and says so once, in a DeviceWarning.
         providers: Execution providers instead, in order and as onnxruntime spells them:
@@ -597,7 +598,7 @@ def load(
 
 def _find(model: str | os.PathLike[str], offline: bool) -> Path:
     if isinstance(model, str) and model.startswith(HUB):
-        from vae_onnx import hub
+        from vae_onnx.store import hub
 
         return hub.fetch(model, offline=offline)
     folder = MODELS / model if model in models() else checks.path(model, "model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vae_onnx.graph import Array
+from vae_onnx.engine.graph import Array
 
 
 def prior_axis(side: int) -> Array:

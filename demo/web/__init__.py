@@ -9,5 +9,5 @@ Reading order:
 5. `sw.js`        the service worker: offline after the first visit
 6. `build.py`     puts the site together; `make site`
 
-The pad is that of the Gradio demo, `demo/static/pad.js`.
+The pad is that of the Gradio demo, `demo/page/static/pad.js`.
 """

@@ -24,10 +24,10 @@ import numpy as np
 import onnxruntime
 
 import vae_onnx
-from demo.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
+from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
 
 HERE = Path(__file__).parent
-STATIC = HERE.parent / "static"
+STATIC = HERE.parent / "page" / "static"
 ROOT = HERE.parents[1]
 PACKS = ROOT / "build" / "npm"
 IMAGES = ROOT / "tests" / "runtime" / "images.npz"  # the first images of the test sets

@@ -1,5 +1,5 @@
 // The test set as a map of the latent plane. Positions are percent of its side from the left and from
-// the top, as in demo/latent_map.py, which works out what map.json holds.
+// the top, as in demo/library/latent_map.py, which works out what map.json holds.
 
 const DOT = 2 / 720; // radius of a dot, of the map's side
 

@@ -23,11 +23,11 @@ from playwright.sync_api import sync_playwright
 from tqdm import tqdm
 
 import vae_onnx
-from demo.draw import DrawTab
-from demo.library import Library
-from demo.pictures import png_url
+from demo.library.models import Library
+from demo.page.pictures import png_url
 from demo.screenshot import DIGITS, draw, free_port, launch_browser, open_demo, serve
-from demo.use import UseTab
+from demo.tabs.draw import DrawTab
+from demo.tabs.use import UseTab
 from export.markdown import table
 
 STARTS, STROKES, CALLS = 7, 30, 300

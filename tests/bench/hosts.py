@@ -16,10 +16,10 @@ import web
 from tqdm import tqdm
 
 import vae_onnx
-from export import c_source, network
+from export.c99 import header, weights
+from export.c99.int8 import Rounded, rounded, to_int8
 from export.markdown import table
-from export.short_network import Rounded, rounded, to_int8
-from vae_onnx.bench import alternate
+from vae_onnx.command.bench import alternate
 
 PEAK = """
 #include <stdio.h>
@@ -80,7 +80,7 @@ def section() -> str:
     for host in reversed(web.measure()[1]):
         times = [microseconds(host.milliseconds(call) / 1000) for call in ("decode 1", "encode 1")]
         rows.append([f"JavaScript, {host.name}", *times, f"{host.megabytes():.0f} MB"])
-    header = [f"`{MODEL}`, one row, one thread", "decode", "encode a digit", "peak memory"]
+    head = [f"`{MODEL}`, one row, one thread", "decode", "encode a digit", "peak memory"]
     return f"""## Hosts of the graphs
 
 Median time of one call from Python, of which {microseconds(call)} are ctypes' in those of C and
@@ -90,7 +90,7 @@ inputs that are 0, as most pixels of a digit are. OpenVINO computes in float32 o
 of JavaScript are measured from JavaScript: Node's memory beside what Node takes by itself, and
 WebAssembly's in the browser.
 
-{table(header, rows)}
+{table(head, rows)}
 
 {int8_section()}"""
 
@@ -100,27 +100,27 @@ def int8_section() -> str:
     rows = []
     for name in tqdm(vae_onnx.models(), desc="int8", disable=None):
         model = vae_onnx.load(name)
-        exact = network.read(model)
+        exact = weights.read(model)
         ours = to_int8(model, exact)
         nearest = replace(
             exact,
             hidden=rounded(exact.hidden),
             logits=rounded(exact.logits),
         )
-        _, before, after = c_source.losses(model, exact, ours)
-        _, _, plain = c_source.losses(model, exact, nearest)
+        _, before, after = header.losses(model, exact, ours)
+        _, _, plain = header.losses(model, exact, nearest)
         sizes = [f"{size(weights) / 1e6:.2f} MB" for weights in (exact, ours)]
         changes = [f"{loss - before:+.3f}" for loss in (after, plain)]
         rows.append([f"`{name}`", f"{before:.3f}", *changes, *sizes])
-    header = ["C99", "float32", "int8", "to the nearest", "weights in float32", "in int8"]
+    head = ["C99", "float32", "int8", "to the nearest", "weights in float32", "in int8"]
     return f"""Nats per image on the complete test sets: -ELBO of a VAE, reconstruction loss of an
 AE; what int8 adds to it, as `python -m export c-source --precision int8` states it; and what it
 would add if each weight were rounded to the nearest step.
 
-{table(header, rows)}"""
+{table(head, rows)}"""
 
 
-def size(weights: network.Network) -> int:
+def size(weights: weights.Network) -> int:
     """Bytes of all weights."""
     layers = [weights.hidden, *weights.heads.values(), weights.decoder_hidden, weights.logits]
     return sum(
@@ -134,16 +134,16 @@ def size(weights: network.Network) -> int:
 def build_c(folder: Path, precision: str) -> tuple[ctypes.CDLL, list[str]]:
     """The header of the model as a library, and as a program."""
     model = vae_onnx.load(MODEL)
-    header = c_source.write(MODEL, folder / precision / "model.h", precision)
-    name = c_source.prefix(model)
-    command = ["gcc", "-std=c99", "-O3", f'-DHEADER="{header}"', f"-DPREFIX={name}", "-DVAE"]
+    written = header.write(MODEL, folder / precision / "model.h", precision)
+    name = header.prefix(model)
+    command = ["gcc", "-std=c99", "-O3", f'-DHEADER="{written}"', f"-DPREFIX={name}", "-DVAE"]
     command += [f"-DSIZES={name.upper()}", str(TESTS / "export" / "c99" / "host.c")]
-    library, program = header.with_name("host.so"), header.with_name("host")
+    library, program = written.with_name("host.so"), written.with_name("host")
     subprocess.run([*command, "-shared", "-fPIC", "-o", str(library), "-lm"], check=True)
     subprocess.run([*command, "-DPROGRAM", "-o", str(program), "-lm"], check=True)
     golden = TESTS / "golden" / MODEL
     inputs = [str(golden / "x.f32"), str(golden / "z.f32")]
-    return ctypes.CDLL(str(library)), [str(program), *inputs, str(header.parent)]
+    return ctypes.CDLL(str(library)), [str(program), *inputs, str(written.parent)]
 
 
 class Cpp:

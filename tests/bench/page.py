@@ -14,8 +14,8 @@ import torch
 import training
 import web
 
-from export.files import write_text
-from vae_onnx.bench import machine
+from export.writing import write_text
+from vae_onnx.command.bench import machine
 
 
 def main() -> None:

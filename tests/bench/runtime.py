@@ -12,11 +12,11 @@ from onnx import numpy_helper
 
 import vae_onnx
 from export.config import Config
-from export.graphs import PictureDecoder
+from export.experiments.speedrun import SIDE
+from export.graphs.model_folder import PictureDecoder
 from export.markdown import table
-from export.model import build
-from export.speedrun import SIDE
-from vae_onnx.bench import Call, Timing, alternate, bench, milliseconds
+from export.networks.mlp import build
+from vae_onnx.command.bench import Call, Timing, alternate, bench, milliseconds
 
 MODEL = "mnist-vae"
 BATCH_SIZES = (1, 16, 256, 10_000)
@@ -75,7 +75,7 @@ def one_section() -> str:
 
 def many_section() -> str:
     """Many z at once, on two threads each."""
-    threads = vae_onnx.threads.available()
+    threads = vae_onnx.engine.threads.available()
     torch.set_num_threads(threads)
     z = np.random.default_rng(0).standard_normal((MANY, 2), np.float32)
     model, int8 = vae_onnx.load(MODEL), vae_onnx.load(MODEL, precision="int8")

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from export import data, speedrun
 from export.config import RECIPES, Config
+from export.data import datasets
+from export.experiments import speedrun
 from export.markdown import table
-from export.process import tuned
+from export.training.cpu import tuned
 
 ROUNDS = 5
 FLOAT32 = Config(**{**RECIPES["speed"], "precision": "float32"})
@@ -24,7 +25,7 @@ LOOPS = {
 
 @tuned()
 def section() -> str:
-    x = data.load_train_validation("fashion-mnist")[0].x
+    x = datasets.load_train_validation("fashion-mnist")[0].x
     loader = speedrun.report_loader(None)
     report, ours, floors = [], {name: [] for name in LOOPS}, {name: [] for name in LOOPS}
     for _ in tqdm(range(ROUNDS), desc="training", disable=None):

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from export import data, evaluate, train
 from export.config import Config, Kind
-from export.data import Split
+from export.data import datasets
+from export.data.datasets import Split
+from export.report import evaluate
 
 TINY = {"hidden_dim": 16, "epochs": 3, "batch_size": 64}
 
@@ -30,17 +31,17 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Where the real data sets are; downloaded where missing."""
-    return data.folder(None)
+    return datasets.folder(None)
 
 
 @pytest.fixture(scope="session")
 def splits(data_dir: Path) -> tuple[Split, Split]:
-    return data.load_train_validation("fashion-mnist", data_dir)
+    return datasets.load_train_validation("fashion-mnist", data_dir)
 
 
 @pytest.fixture(scope="session")
 def test_split(data_dir: Path) -> Split:
-    return data.load_test("fashion-mnist", data_dir)
+    return datasets.load_test("fashion-mnist", data_dir)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def tiny_run(
     def run(kind: Kind) -> Path:
         if kind not in finished:
             finished[kind] = folder / kind
-            train.train(Config(kind=kind, **TINY), *images, finished[kind])
+            run.train(Config(kind=kind, **TINY), *images, finished[kind])
             evaluate.evaluate(finished[kind], data_dir, draws=2, k=1)
         return finished[kind]
 

@@ -9,8 +9,8 @@ import pytest
 
 import vae_onnx
 from export import __main__ as command_line
-from export import runs
 from export.config import RECIPES, Config
+from export.training import record
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -128,7 +128,7 @@ def test_a_recipe_stands_for_its_options_and_any_other_option_overrules_it(
     run, monkeypatch, tmp_path, arguments, expected
 ):
     trained = []
-    monkeypatch.setattr("export.train.run", lambda config, *_args: trained.append(config))
+    monkeypatch.setattr("export.training.run.run", lambda config, *_args: trained.append(config))
     assert run("train", *arguments, "--out", tmp_path / "run") == (0, "", "")
     assert trained == [expected]
 
@@ -160,7 +160,7 @@ def test_a_bug_keeps_its_traceback(run, monkeypatch, tmp_path):
     def bug(*_args):
         raise ValueError("a bug")
 
-    monkeypatch.setattr("export.evaluate.evaluate", bug)
+    monkeypatch.setattr("export.report.evaluate.evaluate", bug)
     with pytest.raises(ValueError, match="a bug"):
         run("evaluate", tmp_path)
 
@@ -171,7 +171,7 @@ def test_train_and_evaluate(run, tmp_path):
     code, log, errors = run("train", "--out", out, *options)
     assert (code, errors) == (0, "")
     assert "epoch  1/1  train " in log
-    assert runs.read_config(out) == Config(hidden_dim=4, batch_size=5000, epochs=1, kind="ae")
+    assert record.read_config(out) == Config(hidden_dim=4, batch_size=5000, epochs=1, kind="ae")
     code, block, _ = run("evaluate", out)
     assert code == 0
     assert f"{json.loads((out / 'metrics.json').read_text())['total']:.4f}" in block
@@ -196,7 +196,7 @@ def test_all_makes_everything_and_can_be_resumed(run, tmp_path, data_dir):
     assert len(list((out / "figures").iterdir())) == 7
     for kind in ("vae", "ae"):
         model = vae_onnx.load(models / f"mnist-{kind}")
-        assert model.kind == runs.read(out / kind).config.kind == kind
+        assert model.kind == record.read(out / kind).config.kind == kind
         assert model.sample(2, np.random.default_rng(0)).shape == (2, 28, 28)
 
 

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def graphs() -> Path:
-    """The folder of tiny graphs, written by hand (tests/export/test_tiny_graphs.py)."""
+    """The folder of tiny graphs, written by hand (tests/export/graphs/test_tiny_graphs.py)."""
     return HERE / "graphs"
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from vae_onnx import evaluation, likelihood, progress
+from vae_onnx import evaluation, likelihood
 from vae_onnx.__main__ import main
+from vae_onnx.engine import progress
 from vae_onnx.evaluation import Settings
 
 NATS = {

@@ -86,7 +86,7 @@ def check_threads(threads: int, cores: int, affinity: int, quota: float) -> Chec
     """How many threads share the work, and why.
 
     Args:
-        threads: What `vae_onnx.threads.available` has decided.
+        threads: What `vae_onnx.engine.threads.available` has decided.
         cores: Of the machine.
         affinity: How many of them this process may run on.
         quota: CPUs that the cgroup may use on average; infinity without a limit.

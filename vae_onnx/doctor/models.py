@@ -10,10 +10,10 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any, Final
 
-from vae_onnx import hub, model_files
 from vae_onnx.doctor import pip
 from vae_onnx.doctor.report import Check, Finding
 from vae_onnx.errors import VaeOnnxError
+from vae_onnx.store import hub, model_files
 
 GROUP: Final = "models"
 BUNDLED: Final = Path(__file__).parents[1] / "models"

@@ -59,7 +59,7 @@ def runtime() -> Answer:
     answer: Answer = {"numpy": _imported("numpy"), "onnxruntime": _imported("onnxruntime")}
     if "error" in answer["numpy"]:
         return answer
-    from vae_onnx import threads
+    from vae_onnx.engine import threads
 
     answer["threads"] = {
         "threads": threads.available(),
@@ -71,7 +71,7 @@ def runtime() -> Answer:
         return answer
     import onnxruntime as ort
 
-    from vae_onnx import device
+    from vae_onnx.engine import device
 
     answer["providers"] = list(ort.get_available_providers())
     answer["devices"] = {
@@ -91,7 +91,7 @@ def on_device(name: str, model: str) -> Answer:
     import onnxruntime as ort
 
     import vae_onnx
-    from vae_onnx import device
+    from vae_onnx.engine import device
 
     provider, stage = device.KNOWN[name].provider, "load"
     try:

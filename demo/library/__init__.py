@@ -1,0 +1,1 @@
+"""The models that the demo shows, their test images and their maps."""

@@ -1,0 +1,1 @@
+"""What programs can ask for: named endpoints, and files over HTTP."""

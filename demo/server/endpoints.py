@@ -1,0 +1,300 @@
+"""What a program can ask for: one named endpoint for each thing that a person can do.
+
+Every endpoint takes plain values, an image file and the name of a model, and gives an image or
+JSON. Gradio documents them on its API page and, with `--mcp`, serves them as tools.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio import processing_utils, utils
+from PIL import Image
+
+import vae_onnx
+from demo.library.models import Lane, Library
+from demo.page import pictures
+from demo.page.pictures import PictureError
+from demo.tabs.pad import DIGITS
+
+MAX_COUNT = 256  # pictures in one answer
+MAX_SIDE = 30  # pictures a side of a grid
+MAX_STEPS = 64  # of an interpolation
+ELBO_DRAWS = 16  # of the noise
+NEAREST = 12  # test images
+CONCURRENCY = 4  # calls worked on at once; measured in docs/benchmarks.md
+
+
+class Endpoints:
+    """The functions behind the endpoints; all work on the models of one library."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+
+    def models(self) -> list[dict[str, Any]]:
+        """List the models: name, kind, data set, latent_dim, image size and test figures."""
+        return [
+            {
+                "name": lane.name,
+                "kind": lane.kind,
+                "dataset": lane.dataset,
+                "latent_dim": lane.latent_dim,
+                "image_shape": list(lane.card["image_shape"]),
+                "test_nats_per_image": lane.card["metrics"]["total"],
+            }
+            for lane in self.library.lanes.values()
+        ]
+
+    def encode(self, image: str, model: str) -> dict[str, Any]:
+        """Encode an image: where it lies in the latent space of a model.
+
+        Args:
+            image: A picture file; for the models of MNIST a digit, which is centred for them.
+            model: Name of a model, as /models lists them.
+
+        Returns:
+            "z", a list of latent_dim numbers; "nearest", test images of the nearest codes; for a
+            VAE also "sigma", how sure it is of each number, "elbo", the evidence lower bound of
+            the image in nats, and "percentile", how many real test images are less probable.
+        """
+        lane, x, notes = self._read(image, model)
+        q = lane.model.posterior(x) if lane.kind == "vae" else None
+        z = q.mu[0] if q else lane.model.encode(x)[0]
+        answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
+        answer |= {"z": z.tolist(), "nearest": _nearest(lane, z)}
+        if q is None:
+            return answer
+        sigma = np.exp(0.5 * q.log_var[0]).tolist()
+        elbo = float(lane.elbo(x, ELBO_DRAWS)[0])
+        return answer | {"sigma": sigma, "elbo": elbo, "percentile": lane.percentile(elbo)}
+
+    def decode(self, z: list[Any], model: str) -> Image.Image:
+        """Decode places of the latent space to pictures.
+
+        Args:
+            z: One list of latent_dim numbers, or a list of such lists, at most 256.
+            model: Name of a model.
+
+        Returns:
+            The picture, or all of them on one sheet.
+        """
+        lane = self._lane(model)
+        try:
+            rows = np.atleast_2d(np.array(z, np.float32))
+        except (TypeError, ValueError) as error:
+            raise PictureError("z must be a list of numbers, or a list of such lists") from error
+        if len(rows) > MAX_COUNT:
+            raise PictureError(f"z holds {len(rows)} rows; at most {MAX_COUNT} are taken")
+        return pictures.sheet(lane.decode(rows))
+
+    def reconstruct(self, image: str, model: str, seed: int | None = None) -> Image.Image:
+        """Encode an image and decode it again.
+
+        Args:
+            image: A picture file.
+            model: Name of a model.
+            seed: Given, z is drawn from the VAE's posterior; without, it is its mean.
+
+        Returns:
+            What the model makes of the image.
+        """
+        lane, x, _ = self._read(image, model)
+        rng = None if seed is None else np.random.default_rng(_seed(seed))
+        return pictures.sheet(lane.model.reconstruct(x, rng))
+
+    def sample(
+        self, model: str, count: int = 16, seed: int = 0, temperature: float = 1.0
+    ) -> Image.Image:
+        """Decode draws from the prior N(0, temperature^2 I).
+
+        Args:
+            model: Name of a model.
+            count: How many pictures, 1 to 256.
+            seed: The same seed gives the same pictures.
+            temperature: 0 to 3; 1 is the prior itself, less stays nearer to its middle.
+
+        Returns:
+            The pictures on one sheet.
+        """
+        lane = self._lane(model)
+        return pictures.sheet(lane.decode(draws(lane, count, seed, temperature)))
+
+    def interpolate(
+        self, image_a: str, image_b: str, model: str, steps: int = 10, form: str = "png"
+    ) -> str:
+        """Walk in a straight line through the latent space from one image to another.
+
+        Args:
+            image_a: A picture file.
+            image_b: A picture file.
+            model: Name of a model.
+            steps: How many pictures, 2 to 64, the two ends included.
+            form: "png" for a strip, "gif" or "webp" for an animation.
+
+        Returns:
+            The strip or the animation.
+        """
+        _within("steps", steps, 2, MAX_STEPS)
+        if form not in ("png", "gif", "webp"):
+            raise PictureError(f"form must be png, gif or webp, got {form!r}")
+        lane, a, _ = self._read(image_a, model)
+        _, b, _ = self._read(image_b, model)
+        frames = lane.model.interpolate(a, b, int(steps))
+        if form == "png":
+            return _saved(pictures.png_bytes(pictures.sheet(frames, len(frames))), "png")
+        return _saved(pictures.animation([*map(pictures.grey_image, frames)], form), form)
+
+    def grid(self, model: str, side: int = 15) -> Image.Image:
+        """Decode a square grid of a latent space of two dimensions.
+
+        Args:
+            model: Name of a model with latent_dim 2.
+            side: Pictures a side, 1 to 30.
+
+        Returns:
+            The pictures on one sheet; z[0] grows to the right, z[1] upwards.
+        """
+        _within("side", side, 1, MAX_SIDE)
+        return pictures.sheet(self._lane(model).model.grid(int(side)), int(side))
+
+    def averages(self, model: str) -> dict[str, list[float]]:
+        """Tell the mean code of the test images of each class, to calculate with and to decode.
+
+        Args:
+            model: Name of a model.
+
+        Returns:
+            A list of latent_dim numbers for each name of a class.
+        """
+        return {name: z.tolist() for name, z in self._lane(model).averages().items()}
+
+    def directions(self, model: str) -> dict[str, Any]:
+        """Tell the principal directions of a model's codes of the test images.
+
+        Args:
+            model: Name of a model.
+
+        Returns:
+            "mean", where they meet; "axes", one of length 1 a row, the one of largest spread first;
+            "sigmas", the spread along each. mean + k * sigmas[i] * axes[i] can be decoded.
+        """
+        mean, axes, sigmas = self._lane(model).directions
+        return {"mean": mean.tolist(), "axes": axes.tolist(), "sigmas": sigmas.tolist()}
+
+    def build(self) -> None:
+        """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
+        names = list(self.library.lanes)
+        with gr.Group(visible=False):
+            model = gr.Dropdown(
+                names, value=names[0], label="model", allow_custom_value=True
+            )  # another name is refused in our words
+            image, image_a, image_b = (
+                gr.File(label=label, type="filepath") for label in ("image", "image_a", "image_b")
+            )
+            picture = gr.Image(label="picture", format="png")
+            answer = gr.JSON(label="answer")
+            z = gr.JSON(label="z")
+            seed = gr.Number(0, label="seed", precision=0)
+            drawn_seed = gr.Number(None, label="seed", precision=0)
+            count = gr.Number(16, label="count", precision=0)
+            temperature = gr.Number(1.0, label="temperature")
+            steps = gr.Number(10, label="steps", precision=0)
+            form = gr.Dropdown(
+                ["png", "gif", "webp"], value="png", label="form", allow_custom_value=True
+            )
+            side = gr.Number(15, label="side", precision=0)
+            strip = gr.Image(label="strip or animation")
+            inputs: dict[Callable[..., Any], tuple[list[Any], Any]] = {
+                self.models: ([], answer),
+                self.encode: ([image, model], answer),
+                self.decode: ([z, model], picture),
+                self.reconstruct: ([image, model, drawn_seed], picture),
+                self.sample: ([model, count, seed, temperature], picture),
+                self.interpolate: ([image_a, image_b, model, steps, form], strip),
+                self.grid: ([model, side], picture),
+                self.averages: ([model], answer),
+                self.directions: ([model], answer),
+            }
+            for fn, (takes, gives) in inputs.items():
+                gr.Button().click(
+                    told(fn),
+                    takes,
+                    gives,
+                    api_name=fn.__name__,
+                    api_description=inspect.getdoc(fn),
+                    concurrency_limit=CONCURRENCY,
+                    concurrency_id="programs",
+                )
+
+    def _lane(self, model: str) -> Lane:
+        lane = self.library.lanes.get(model)
+        if lane is None:
+            raise PictureError(f"no model is called {model!r}: {', '.join(self.library.lanes)}")
+        return lane
+
+    def _read(self, image: str | None, model: str) -> tuple[Lane, Any, tuple[str, ...]]:
+        lane = self._lane(model)
+        if image is None:
+            raise PictureError("no image was given")
+        picture = pictures.read(Path(image).read_bytes())
+        digits = lane.dataset == DIGITS
+        x = pictures.picture_to_x(picture, lane.model.image_shape, digits=digits)
+        return lane, x, picture.notes
+
+
+def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
+    """The test images whose codes are nearest to z (latent_dim,); none where the demo has none."""
+    if lane.tests is None:
+        return []
+    return [
+        {"number": number, "class": lane.class_names[lane.tests.labels[number]]}
+        for number in lane.nearest(z, NEAREST)
+    ]
+
+
+def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:
+    """Draw z (count, latent_dim) from N(0, temperature^2 I).
+
+    Raises:
+        PictureError: A number is out of its range.
+    """
+    _within("count", count, 1, MAX_COUNT)
+    _within("temperature", temperature, 0, 3)
+    rng = np.random.default_rng(_seed(seed))
+    z = rng.standard_normal((int(count), lane.latent_dim), dtype=np.float32)
+    return z * np.float32(temperature)
+
+
+def told(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its refusals as messages of Gradio instead of tracebacks."""
+
+    @functools.wraps(fn)
+    def inner(*arguments: Any) -> Any:
+        try:
+            return fn(*arguments)
+        except (PictureError, vae_onnx.VaeOnnxError, ValueError, TypeError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return inner
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if value is None or not low <= value <= high:
+        raise PictureError(f"{name} must be {low} to {high}, got {value}")
+
+
+def _seed(seed: float) -> int:
+    _within("seed", seed, 0, 2**32 - 1)
+    return int(seed)
+
+
+def _saved(data: bytes, suffix: str) -> str:
+    """Write a file into Gradio's temporary folder; its path."""
+    name = f"interpolation.{suffix}"
+    return str(processing_utils.save_bytes_to_cache(data, name, utils.get_upload_folder()))

@@ -1,0 +1,1 @@
+"""The data sets, and folders of pictures as data sets."""

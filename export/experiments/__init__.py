@@ -1,0 +1,1 @@
+"""How good the recipes of training are, measured."""

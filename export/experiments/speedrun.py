@@ -1,0 +1,165 @@
+"""How long the report's result takes: our loop beside the report's own, in turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+from torch.optim import Adam
+from torch.utils.data import DataLoader, Subset
+from torchvision.datasets import FashionMNIST
+from torchvision.transforms import ToTensor
+from tqdm import tqdm
+
+from export import markdown
+from export.config import RECIPES, Config
+from export.data import datasets
+from export.errors import ConfigError
+from export.networks.mlp import VAE, build
+from export.report import evaluate
+from export.training.cpu import tuned
+from export.training.distributed import Group
+from export.training.objective import kld
+from export.training.run import load
+from export.training.trainer import Trainer
+
+REPORT_TOTAL: Final = 261.10  # nats per image on the test set, as published
+REPORT_EPOCHS: Final = 50
+SECTION: Final = "speedrun"  # of the page
+SIDE: Final = 2048  # of the matrices by which the floor is measured
+
+
+class Result(NamedTuple):
+    """One seed's."""
+
+    seed: int
+    seconds: float  # from the loaded data set to the final weights
+    total: float  # nats per image on the test set
+    report_epoch_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times longer the report's loop takes for its result."""
+        return self.report_epoch_seconds * REPORT_EPOCHS / self.seconds
+
+
+@tuned()
+def speedrun(
+    seeds: Sequence[int], data_dir: Path | None = None, page: Path | None = None
+) -> list[Result]:
+    """Train to the report's result by the recipe "speed", and time the report's loop beside it.
+
+    Args:
+        seeds: of the runs, one after another; before each, an epoch of the report's loop.
+        data_dir: folder of the data sets.
+        page: Markdown file whose section "speedrun" shall hold the table.
+
+    Returns:
+        A result a seed; a table of them is printed.
+
+    Raises:
+        FileNotFoundError: the data set or the page is missing.
+        DataError: the data set is damaged.
+        ConfigError: no seed is given, or the page has no such section.
+    """
+    if not seeds:
+        raise ConfigError("speedrun takes at least one seed, such as --seeds 0, got none")
+    if page:
+        markdown.fill(page, SECTION)
+    configs = [Config(**RECIPES["speed"], seed=seed) for seed in seeds]
+    x, _ = load(Config(**RECIPES["speed"]), data_dir, torch.device("cpu"))
+    test = datasets.load_test("fashion-mnist", data_dir)
+    loader = report_loader(data_dir)
+    results = []
+    for config in tqdm(configs, desc="seeds", disable=None):
+        report_epoch_seconds = seconds(lambda: report_epoch(loader))
+        trainer = Trainer(config, Group(x.device))
+        start = time.perf_counter()
+        for epoch in range(1, config.epochs + 1):
+            trainer.train_epoch(x, epoch)
+        ours = time.perf_counter() - start
+        total = evaluate.metrics(trainer.model.eval(), test)["total"]
+        results.append(Result(config.seed, ours, total, report_epoch_seconds))
+    print(table(results))
+    if page:
+        markdown.fill(page, SECTION, table(results))
+        print(f"wrote {page}")
+    return results
+
+
+def report_loader(data_dir: Path | None) -> DataLoader[tuple[Tensor, int]]:
+    """The report's input: an image at a time through ToTensor, in batches of 128."""
+    images = FashionMNIST(datasets.folder(data_dir), train=True, transform=ToTensor())
+    kept = range(len(images) - datasets.VALIDATION_IMAGES)  # as many as the report trained on
+    return DataLoader(Subset(images, kept), batch_size=128, shuffle=True)
+
+
+def report_epoch(loader: DataLoader[tuple[Tensor, int]]) -> None:
+    """One epoch of the report's VAE as it was trained there."""
+    config = Config(**RECIPES["report"])
+    model = build(config)
+    assert isinstance(model, VAE)
+    optimizer = Adam(model.parameters(), lr=config.lr)
+    logged = 0.0
+    for images, _ in loader:
+        x = images.flatten(1)
+        logits, mu, log_var = model(x, torch.randn(len(x), config.latent_dim))
+        recon = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+        loss = recon + kld(mu, log_var).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        logged += loss.item()
+
+
+def our_epoch(config: Config, x: Tensor) -> None:
+    """One epoch of our loop, from the initial weights."""
+    Trainer(config, Group(x.device)).train_epoch(x, epoch=1)
+
+
+def matmul_seconds(images: int, config: Config) -> float:
+    """The floor of an epoch: the time its matrix products would take at the speed of a large one.
+
+    An image costs two products with every large matrix forward and backward, bar the gradient of
+    the encoder's input, which nobody needs; moved images do without that of the decoder's weights.
+    """
+    pixels, hidden = config.image_size**2, config.hidden_dim
+    products = 5 + (4 if config.moves else 0)
+    operations = 2.0 * pixels * hidden * products * images
+    a, b = torch.randn(2, SIDE, SIDE)
+    each = statistics.median(seconds(lambda: torch.mm(a, b)) for _ in range(10))
+    return operations / (2 * SIDE**3) * each
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as a table, and what they come to."""
+    rows = [
+        [
+            str(result.seed),
+            f"{result.total:.2f}",
+            f"{result.seconds:.1f} s",
+            f"{result.report_epoch_seconds:.1f} s",
+            f"{REPORT_EPOCHS * result.report_epoch_seconds:.0f} s",
+            f"{result.ratio:.1f}",
+        ]
+        for result in results
+    ]
+    header = ["seed", "test, nats", "seconds", "report's epoch", f"its {REPORT_EPOCHS}", "ratio"]
+    reached = sum(result.total <= REPORT_TOTAL for result in results)
+    ratio = statistics.median(result.ratio for result in results)
+    return (
+        f"{markdown.table(header, rows)}\n\n"
+        f"{reached} of {len(results)} reach the report's {REPORT_TOTAL:.2f} nats on the test set, "
+        f"in 1/{ratio:.1f} of its time (median)"
+    )

@@ -1,0 +1,1 @@
+"""The ONNX files that cross the wall to `vae_onnx`."""

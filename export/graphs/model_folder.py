@@ -1,0 +1,288 @@
+"""A trained run -> a model folder: the two graphs, `card.json`, `history.jsonl`, `latents.npz`.
+
+The folder is all that crosses to the runtime, and all that a stranger needs to use the model.
+"""
+
+import dataclasses
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+import vae_onnx
+from export.config import DATASETS, Config
+from export.data import datasets
+from export.errors import UserError
+from export.networks.mlp import AE, VAE, codes, parameters
+from export.report import evaluate
+from export.training import checkpoint, record
+from vae_onnx.engine.graph import Array
+from vae_onnx.store import model_files
+
+OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
+BATCH_SIZES: Final = (1, 2, 7, 1000)
+TOLERANCE: Final = 1e-5
+
+
+class ParityError(UserError, RuntimeError):
+    """A graph does not compute what its torch module computes."""
+
+
+class PictureDecoder(nn.Module):
+    """The decoder as it is used: z to the means of p(x | z), in the shape of the images.
+
+    The sigmoid is written out: onnxruntime's own gives exactly 0 below a logit of about -16, where
+    1 / (1 + exp(-logits)) keeps seven digits down to -87, and with them the nats of p(x | z).
+    """
+
+    def __init__(self, model: VAE | AE) -> None:
+        super().__init__()
+        self.decoder = model.decoder
+        self.image_shape = model.image_shape
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Decode z (N, latent_dim) to x_recon (N, channels, height, width) in [0, 1]."""
+        p = (1 + (-self.decoder(z)).exp()).reciprocal()
+        x_recon: Tensor = p.unflatten(1, self.image_shape)
+        return x_recon
+
+
+def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
+    """Write the model folder of a run's best checkpoint.
+
+    Args:
+        run: Folder of the run, as `python -m export train` wrote it.
+        out: The model folder. Its files are complete before the first of them is replaced; should
+            the process be killed between two, the fingerprint in the graphs gives it away.
+        data_dir: Where the data sets are.
+
+    Raises:
+        ParityError: A graph disagrees with torch by more than 1e-5 at some batch size; nothing
+            is written.
+        OSError: `out` cannot be written.
+    """
+    model, config = checkpoint.load_model(run)
+    train, _ = datasets.load_train_validation(
+        config.dataset, data_dir, image_size=config.image_size
+    )
+    test = datasets.load_test(config.dataset, data_dir, image_size=config.image_size)
+    metrics = evaluate.metrics(model, test)
+    z = codes(model, test.x)
+    told = describe(config, model, metrics, codes(model, train.x), test.class_names)
+
+    x = test.x.reshape(-1, *model.image_shape)
+    outputs = ["mu", "log_var"] if config.kind == "vae" else ["z"]
+    encoder = to_onnx(model.encoder, "x", x, outputs, told | {"graph": "encoder"})
+    decoder = to_onnx(PictureDecoder(model), "z", z, ["x_recon"], told | {"graph": "decoder"})
+    check_parity(encoder, model.encoder, x)
+    check_parity(decoder, PictureDecoder(model), z)
+
+    graphs = {
+        "encoder.onnx": encoder.SerializeToString(deterministic=True),
+        "decoder.onnx": decoder.SerializeToString(deterministic=True),
+    }
+    card = make_card(run, config, model, metrics, graphs)
+    history = (run / record.HISTORY).read_bytes()
+    write_folder(out, graphs, card, history, z, test.labels)
+    print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
+
+
+def to_onnx(
+    module: nn.Module, name: str, example: Tensor, outputs: list[str], told: dict[str, str]
+) -> onnx.ModelProto:
+    """Export a module of one input with a dynamic batch as a checked, self-describing graph.
+
+    Args:
+        module: The module, in evaluation mode.
+        name: Name of its input.
+        example: (N, ...) float32 input, N >= 1.
+        outputs: Names of its outputs.
+        told: The metadata.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's, about its own inside
+        program = torch.onnx.export(
+            module,
+            (torch.cat([example[:1]] * 3),),  # of a batch of one, torch would make a constant
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            input_names=[name],
+            output_names=outputs,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    assert program is not None  # it is None without dynamo only
+    proto = program.model_proto
+    strip(proto)
+    fold_negations(proto.graph)
+    proto.graph.name = f"{told['name']} {told['graph']}"
+    onnx.helper.set_model_props(proto, told)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def strip(proto: onnx.ModelProto) -> None:
+    """Take out what the exporter tells of its own machine: stack traces and local paths."""
+    del proto.metadata_props[:]
+    graph = proto.graph
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    del graph.value_info[:]
+
+
+def fold_negations(graph: onnx.GraphProto) -> None:
+    """Let every matrix product whose negative is wanted compute that, which costs nothing."""
+    makers = {name: node for node in graph.node for name in node.output}
+    for node in [node for node in graph.node if node.op_type == "Neg"]:
+        product = makers[node.input[0]]
+        readers = [other for other in graph.node if product.output[0] in other.input]
+        if product.op_type != "Gemm" or len(readers) > 1:
+            continue
+        for factor in product.attribute:
+            if factor.name in ("alpha", "beta"):  # the exporter writes both
+                factor.f = -factor.f
+        product.output[0] = node.output[0]
+        graph.node.remove(node)
+
+
+def check_parity(proto: onnx.ModelProto, module: nn.Module, inputs: Tensor) -> None:
+    """Compare a graph with its module at several batch sizes.
+
+    Args:
+        proto: The graph.
+        module: What it was made from.
+        inputs: (N, ...) float32.
+
+    Raises:
+        ParityError: An output differs by more than 1e-5, relative to the largest magnitude in it
+            where that is above 1.
+    """
+    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    repeats = -(-max(BATCH_SIZES) // len(inputs))  # a small test set is shown more than once
+    inputs = torch.cat([inputs] * repeats)
+    for batch_size in BATCH_SIZES:
+        batch = inputs[:batch_size]
+        with torch.inference_mode():
+            result = module(batch)
+        expected = result if isinstance(result, tuple) else (result,)
+        got = session.run(None, {name: batch.numpy()})
+        for port, ours, theirs in zip(session.get_outputs(), got, expected, strict=True):
+            error = relative_error(ours, theirs.numpy())
+            if not error <= TOLERANCE:  # written so that NaN fails too
+                raise ParityError(
+                    f"{proto.graph.name}: {port.name} differs from torch by {error:.2e} at batch "
+                    f"size {batch_size}, allowed is {TOLERANCE:.0e}; nothing was written"
+                )
+
+
+def relative_error(got: Array, expected: Array) -> float:
+    """Largest difference, relative to the largest expected magnitude where that is above 1."""
+    if got.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def describe(
+    config: Config,
+    model: VAE | AE,
+    metrics: dict[str, Any],
+    z_train: Tensor,
+    class_names: Sequence[str],
+) -> dict[str, str]:
+    """Return what both graphs say of the model, for a host that has nothing but the file."""
+    known = config.dataset in DATASETS
+    low, high = np.quantile(z_train.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
+    told = {
+        "name": config.model_name,
+        "kind": config.kind,
+        "dataset": config.dataset_name,
+        "class_names": json.dumps(class_names),
+        "pixel_range": "0.0 to 1.0",
+        "polarity": "0.0 paper, 1.0 ink" if known else "0.0 black, 1.0 white",
+        "likelihood": "Bernoulli, x_recon is its mean",
+        "prior": "N(0, I)" if config.kind == "vae" else "none",
+        "fingerprint": fingerprint(model),
+        "latent_range": json.dumps([low, high]),
+        "version": vae_onnx.__version__,
+        **({"licence": "MIT"} if known else {}),  # of somebody's own images it is theirs to say
+    }
+    parts = ("total", "recon", "kld") if config.kind == "vae" else ("total", "recon")
+    nats = {f"test_{part}": f"{metrics[part]:.2f}" for part in parts}
+    return told | nats
+
+
+def fingerprint(model: VAE | AE) -> str:
+    """Return a hash of all weights: the two graphs of one model have it in common."""
+    weights = b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())
+    return hashlib.sha256(weights).hexdigest()[:16]
+
+
+def make_card(
+    run: Path,
+    config: Config,
+    model: VAE | AE,
+    metrics: dict[str, Any],
+    graphs: dict[str, bytes],
+) -> dict[str, Any]:
+    """Return the record of a model: what it is, how it came about, how good it is."""
+    config = config.public()
+    shown = run.name if run.is_absolute() or ".." in run.parts else run.as_posix()
+    return {
+        "name": config.model_name,
+        "config": dataclasses.asdict(config),
+        "command": f"python -m export train {config.flags()} --out {shown}",
+        "parameters": parameters(model),
+        "image_shape": list(model.image_shape),
+        "metrics": metrics,
+        "versions": {
+            "vae_onnx": vae_onnx.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "onnx": onnx.__version__,
+        },
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in graphs.items()},
+    }
+
+
+def write_folder(
+    out: Path,
+    graphs: dict[str, bytes],
+    card: dict[str, Any],
+    history: bytes,
+    z: Tensor,
+    labels: Tensor,
+) -> None:
+    """Write the files of a model folder, in the place of those of any other model there.
+
+    `history.jsonl` is the run's own, for curves of the training: one epoch a line.
+    `latents.npz` holds the encoded test set, for a map of the latent space: z float16
+    (N, latent_dim), which is as fine as a map needs, and labels (N,), uint8 where
+    there are no more than 256 classes.
+    """
+    with model_files.replacing(out) as partial:
+        for file_name, content in graphs.items():
+            (partial / file_name).write_bytes(content)
+        (partial / model_files.HISTORY).write_bytes(history)
+        write_card(partial, card)
+        np.savez_compressed(
+            partial / model_files.LATENTS,
+            z=z.numpy().astype(np.float16),
+            labels=labels.numpy().astype(np.min_scalar_type(int(labels.max()))),
+        )
+        vae_onnx.Autoencoder(partial)
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write `card.json`."""
+    text = json.dumps(card, indent=2) + "\n"
+    (folder / model_files.CARD).write_text(text, encoding="utf-8")

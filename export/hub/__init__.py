@@ -1,0 +1,1 @@
+"""A model folder to the Hugging Face Hub."""

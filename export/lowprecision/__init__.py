@@ -1,0 +1,1 @@
+"""The graphs again in shorter numbers: int8 and float16."""

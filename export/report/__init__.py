@@ -1,0 +1,1 @@
+"""What is made of finished runs: test figures, pictures, comparisons, the report."""

@@ -1,0 +1,59 @@
+"""Evaluated runs side by side in one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from export import markdown, writing
+from export.errors import ConfigError
+from export.networks.mlp import build, parameters
+from export.training import record
+from export.training.record import Run
+
+
+def compare(folders: Sequence[Path], out: Path | None = None) -> str:
+    """Print the comparison of runs, and write it to `out` where that is given.
+
+    Args:
+        folders: run folders, a column each.
+        out: Markdown file.
+
+    Returns:
+        The table, in Markdown.
+
+    Raises:
+        ConfigError: no run is given.
+        FileNotFoundError: a run is missing or has not been evaluated.
+        RunError: a file of a run is damaged.
+    """
+    if not folders:
+        raise ConfigError("compare takes at least one run folder, got none")
+    text = table([record.read(folder) for folder in folders])
+    print(text)
+    if out is not None:
+        writing.write_text(out, text)
+    return text
+
+
+def table(compared: Sequence[Run]) -> str:
+    """Lay out runs as columns of a Markdown table; losses in nats per image."""
+    columns = [_column(run) for run in compared]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    return markdown.table(["nats per image", *(run.folder.as_posix() for run in compared)], rows)
+
+
+def _column(run: Run) -> dict[str, str]:
+    best = record.best_epoch(run.history)
+    seconds = sum(entry["seconds"] for entry in run.history) / len(run.history)
+    metrics = run.metrics
+    return {
+        "model": run.config.model_name,
+        "parameters": f"{parameters(build(run.config)):,}",
+        "epochs": str(len(run.history)),
+        "best epoch": str(best["epoch"]),
+        "validation, best epoch": f"{best['validation']['loss']:.2f}"
+        + (" (trained on)" if run.config.train_on == "all" else ""),
+        "test, total": f"{metrics['total']:.2f} ± {metrics['standard_error']:.2f}",
+        "test, recon": f"{metrics['recon']:.2f}",
+        "test, kld": f"{metrics['kld']:.2f}" if "kld" in metrics else "-",
+        "seconds per epoch": f"{seconds:.1f}",
+    }

@@ -1,0 +1,110 @@
+"""The report's test block: what a model scores on images it was not trained on.
+
+The mathematics is the runtime's, `vae_onnx.evaluation`: here it meets the torch model, there the
+graphs, with the same noise, so that `vae-onnx evaluate` gives the same figures.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from export.config import DRAWS
+from export.data.datasets import Split, load_test
+from export.errors import ConfigError
+from export.networks.mlp import AE, VAE
+from export.training import card, record
+from export.training.checkpoint import load_model
+from vae_onnx import Posterior, evaluation
+from vae_onnx.engine import progress
+from vae_onnx.engine.graph import Array
+from vae_onnx.evaluation import Settings
+from vae_onnx.likelihood import Decode
+
+NOISE_SEED: Final = 0
+BATCH: Final = 1000  # images at once; has no influence on the result
+
+
+def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
+    """Score a model on the test set.
+
+    Args:
+        model: on the CPU.
+        test: what `load_test` gives.
+        draws: posterior samples an image; an AE has none and its result no such entry.
+
+    Returns:
+        Means over all images in nats per image ("total", "recon", for a VAE "kld"), and the
+        standard error of the total over images.
+    """
+    settings = Settings(draws=draws, seed=NOISE_SEED)
+    result = evaluation.losses(test.x.numpy(), encode(model, test), decoder(model), settings)
+    return {"split": "test", **result}
+
+
+@torch.inference_mode()
+def encode(model: VAE | AE, images: Split) -> Posterior | Array:
+    """Encode all images: q(z | x) of a VAE, z (N, latent_dim) of an AE."""
+    batches = [model.encoder(x) for x in torch.split(images.x, BATCH)]
+    if isinstance(model, VAE):
+        mu, log_var = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
+        return Posterior(mu, log_var)
+    z: Array = torch.cat(batches).numpy()
+    return z
+
+
+def decoder(model: VAE | AE) -> Decode:
+    """The decoder on arrays: z (M, latent_dim) to the means of p(x | z), (M, pixels)."""
+
+    @torch.inference_mode()
+    def decode(z: Array) -> Array:
+        x_recon: Array = model.decoder(torch.from_numpy(z)).sigmoid().numpy()
+        return x_recon
+
+    return decode
+
+
+def evaluate(
+    run: Path,
+    data_dir: Path | None = None,
+    draws: int = DRAWS,
+    k: int = Settings.k,
+    seed: int = NOISE_SEED,
+) -> dict[str, Any]:
+    """Score the best checkpoint of a run on the test set, print it and write `metrics.json`.
+
+    Args:
+        run: run folder.
+        data_dir: folder of the data sets.
+        draws: samples of a VAE's noise per image for the ELBO.
+        k: samples per image for the importance-weighted log p(x).
+        seed: of either noise.
+
+    Returns:
+        What `vae_onnx.evaluation.evaluate` gives, and "split".
+
+    Raises:
+        ConfigError: `draws` or `k` is below 1, or `seed` below 0.
+        FileNotFoundError: the run or the data set is missing.
+        RunError: the checkpoint is damaged.
+        DataError: the data set is damaged.
+    """
+    try:
+        settings = Settings(draws, k, seed)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    model, config = load_model(run)
+    test = load_test(config.dataset, data_dir, image_size=config.image_size)
+    result = evaluation.evaluate(
+        test.x.numpy(),
+        encode(model, test),
+        decoder(model),
+        test.labels.numpy(),
+        settings,
+        progress.track,
+    )
+    result = {"split": "test", **result}
+    record.write_metrics(run, result)
+    card.write(run)
+    print(evaluation.table(f"{config.model_name}, test set,", result))
+    return result

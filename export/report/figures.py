@@ -1,0 +1,280 @@
+"""The figures of the report, for a VAE and an AE trained on the same data set."""
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+import vae_onnx
+from export import writing
+from export.config import Config
+from export.data.datasets import Split, load_test
+from export.errors import ConfigError
+from export.networks.mlp import AE, VAE, codes
+from export.training import record
+from export.training.checkpoint import load_model
+from export.training.record import Epoch
+from vae_onnx import latent
+from vae_onnx.engine.graph import Array
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+SEED: Final = 0
+EXAMPLES: Final = 10  # images that are shown with their reconstructions
+SAMPLES: Final = (10, 20)  # rows and columns of prior samples
+GRID_SIDE: Final = 20
+UNIT: Final = "nats per image"
+
+STYLE: Final[dict["RcKeyType", Any]] = {
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.edgecolor": "#888888",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+# Paul Tol's "muted" scheme, which the colour-blind can tell apart, and black as the tenth.
+CLASS_COLOURS: Final = (
+    "#332288",
+    "#88ccee",
+    "#44aa99",
+    "#117733",
+    "#999933",
+    "#ddcc77",
+    "#cc6677",
+    "#882255",
+    "#aa4499",
+    "#222222",
+)
+COLOURS: Final = {"train": "#4477aa", "validation": "#ee6677", "recon": "#4477aa", "kld": "#ccbb44"}
+
+
+def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) -> None:
+    """Draw every figure of a pair of runs into the folder `out`.
+
+    Raises:
+        ConfigError: the runs are not a VAE and an AE of one data set.
+        FileNotFoundError: a run or the data set is missing.
+        RunError: a file of a run is damaged.
+    """
+    vae, vae_config = load_model(vae_run)
+    ae, ae_config = load_model(ae_run)
+    if not (isinstance(vae, VAE) and isinstance(ae, AE)):
+        raise ConfigError(
+            f"figures takes the run of a vae, then that of an ae; {vae_run} is of kind "
+            f"{vae_config.kind} and {ae_run} of kind {ae_config.kind}"
+        )
+    if vae_config.dataset != ae_config.dataset:
+        raise ConfigError(
+            f"both runs must be of one data set; {vae_run} is of {vae_config.dataset} "
+            f"and {ae_run} of {ae_config.dataset}"
+        )
+    test = load_test(vae_config.dataset, data_dir, image_size=vae_config.image_size)
+    with mpl.rc_context(STYLE):
+        for kind, run, config in (("AE", ae_run, ae_config), ("VAE", vae_run, vae_config)):
+            curves = training_curves(config, record.read_history(run))
+            save(out / f"{kind}_training_curves.png", curves)
+        save(out / "reconstructions.png", reconstructions(vae, ae, test))
+        save(out / "VAE_prior_samples.png", prior_samples(vae))
+        for kind, model in (("AE", ae), ("VAE", vae)):
+            path = out / f"{kind}_latent_space_2d.png"
+            if _is_flat(model, path):
+                save(path, latent_space(model, test))
+        if _is_flat(vae, out / "VAE_latent_grid.png"):
+            save(out / "VAE_latent_grid.png", latent_grid(vae))
+
+
+def latent_space(model: VAE | AE, test: Split) -> Figure:
+    """Every test image as a point in the latent plane, coloured by its class."""
+    z = codes(model, test.x).numpy()
+    labels = test.labels.numpy()
+    figure = Figure(figsize=(7.6, 6))
+    axes = figure.add_subplot()
+    # In random order: drawn class by class, the last class would hide the others.
+    order = np.random.default_rng(SEED).permutation(len(z))
+    colours = np.array(CLASS_COLOURS)[labels % len(CLASS_COLOURS)]
+    axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=5, alpha=0.55, linewidths=0)
+    present = np.unique(labels)  # a small test set may lack a class
+    spots = np.stack([np.median(z[labels == label], axis=0) for label in present])
+    room = (
+        0.02 + 0.01 * max(map(len, test.class_names)),
+        0.04,
+    )  # of a name, as a part of the picture
+    spots = _apart(spots, least=np.ptp(z, axis=0) * room)
+    for label, (x, y) in zip(present, spots, strict=True):
+        colour = CLASS_COLOURS[label % len(CLASS_COLOURS)]
+        axes.scatter([], [], color=colour, s=30, label=test.class_names[label])
+        text = axes.text(x, y, test.class_names[label], ha="center", va="center", weight="bold")
+        text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="class")
+    kind, point = ("VAE", "posterior mean") if isinstance(model, VAE) else ("AE", "code")
+    axes.set_title(f"{kind} latent space: the {point} of each of {len(z):,} test images")
+    axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+    axes.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+def training_curves(config: Config, history: list[Epoch]) -> Figure:
+    """Training and validation losses over the epochs.
+
+    Of a VAE four panels: total, reconstruction, KLD, and the parts of the training loss together.
+    """
+    seen = config.validation_name
+    if config.kind == "ae":
+        figure = Figure(figsize=(6, 4))
+        _curves(figure.add_subplot(), history, "loss", "AE: reconstruction loss", seen)
+        return figure
+    figure = Figure(figsize=(10, 7))
+    (total, recon), (kld, parts) = figure.subplots(2, 2)
+    _curves(total, history, "loss", "VAE: total loss (recon + kld)", seen)
+    _curves(recon, history, "recon", "Reconstruction (recon)", seen)
+    _curves(kld, history, "kld", "KL divergence from the prior (kld)", seen)
+    epochs = [entry["epoch"] for entry in history]
+    stack = [[entry["train"][name] for entry in history] for name in ("recon", "kld")]
+    colours = [COLOURS["recon"], COLOURS["kld"]]
+    parts.stackplot(epochs, *stack, labels=["recon", "kld"], colors=colours, alpha=0.85)
+    _finish(parts, "Parts of the training loss, stacked")
+    return figure
+
+
+def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
+    """Test images, of as many classes as there are, above what the AE and the VAE make of them."""
+    chosen = _one_of_each(test.labels.tolist())[:EXAMPLES]
+    x = test.x[chosen]
+    rows = {
+        "original": x.reshape(-1, *vae.image_shape[1:]).numpy(),
+        "AE": _decode(ae, codes(ae, x)),
+        "VAE": _decode(vae, codes(vae, x)),
+    }
+    figure = Figure(figsize=(10, 3.5))
+    panels = figure.subplots(len(rows), len(chosen), squeeze=False)
+    for row, (title, pictures) in zip(panels, rows.items(), strict=True):
+        for axes, picture in zip(row, pictures, strict=True):
+            _picture(axes, picture)
+        row[0].set_ylabel(title, weight="bold")
+    for axes, label in zip(panels[0], test.labels[chosen].tolist(), strict=True):
+        axes.set_title(test.class_names[label], weight="normal", size=9)
+    return figure
+
+
+def _one_of_each(labels: list[int]) -> list[int]:
+    """Indices of all labels: first the first one of each class, then those left over."""
+    first = [labels.index(label) for label in sorted(set(labels))]
+    return first + sorted(set(range(len(labels))) - set(first))
+
+
+def prior_samples(vae: VAE) -> Figure:
+    """What the decoder makes of z drawn from the prior N(0, I)."""
+    generator = torch.Generator().manual_seed(SEED)
+    rows, columns = SAMPLES
+    z = torch.randn(rows * columns, vae.latent_dim, generator=generator)
+    figure = Figure(figsize=(10, 5.3))
+    axes = figure.add_subplot()
+    _picture(axes, vae_onnx.tile(_decode(vae, z), columns))
+    axes.set_title("VAE: decoded samples of the prior, z ~ N(0, I)")
+    return figure
+
+
+def latent_grid(vae: VAE) -> Figure:
+    """The latent plane decoded at the quantiles of the prior: equal probability a picture."""
+    quantiles = latent.prior_axis(GRID_SIDE)
+    z = torch.from_numpy(latent.plane(quantiles, quantiles))
+    figure = Figure(figsize=(8, 8.3))
+    axes = figure.add_subplot()
+    picture = vae_onnx.tile(_decode(vae, z), GRID_SIDE)
+    _picture(axes, picture)
+    centres = (np.arange(GRID_SIDE) + 0.5) * len(picture) / GRID_SIDE
+    shown = np.linspace(0, GRID_SIDE - 1, 6).round().astype(int)
+    labels = [f"{quantiles[index]:+.2f}" for index in shown]
+    axes.set_xticks(centres[shown], labels)
+    axes.set_yticks(centres[::-1][shown], labels)
+    axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+    axes.set_title(f"VAE: decoded latent plane, {GRID_SIDE}x{GRID_SIDE} quantiles of the prior")
+    return figure
+
+
+def _apart(spots: Array, least: Array) -> Array:
+    """Move spots (N, 2) up or down until each pair is `least` (2,) apart in one of the two."""
+    spots = spots.copy()
+    for _ in range(100):
+        for one, other in itertools.combinations(range(len(spots)), 2):
+            gap = spots[other] - spots[one]
+            if (np.abs(gap) < least).all():
+                push = (least[1] - abs(gap[1])) / 2 * (1 if gap[1] >= 0 else -1)
+                spots[other, 1] += push
+                spots[one, 1] -= push
+    return spots
+
+
+def _is_flat(model: VAE | AE, path: Path) -> bool:
+    """Whether the latent space is a plane; says so where a figure is left out."""
+    if model.latent_dim != 2:
+        print(f"{path.name} left out: it shows two latent dimensions, there are {model.latent_dim}")
+    return model.latent_dim == 2
+
+
+def _curves(axes: Axes, history: list[Epoch], name: str, title: str, seen: str) -> None:
+    """Draw one loss over the epochs, the best epoch marked; `seen` is what validation is called."""
+    epochs = [entry["epoch"] for entry in history]
+    train = [entry["train"][name] for entry in history]
+    validation = [entry["validation"][name] for entry in history]
+    marker = "o" if len(history) == 1 else None  # a line of one point would not be seen
+    label = f"training (epoch 1: {train[0]:.2f})"
+    axes.plot(epochs, train, color=COLOURS["train"], marker=marker, label=label)
+    axes.plot(epochs, validation, color=COLOURS["validation"], marker=marker, label=seen)
+    best = record.best_epoch(history)
+    point = (best["epoch"], best["validation"][name])
+    label = f"best model: epoch {best['epoch']}, {point[1]:.2f}"
+    axes.plot(*point, "o", color=COLOURS["validation"], markeredgecolor="white", label=label)
+    if len(history) > 2:
+        # Most of epoch 1 is met before anything is learnt: on its scale the rest is a flat line.
+        low, *_, high = sorted([*train[1:], *validation])
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    _finish(axes, title)
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set(title=title, xlabel="epoch", ylabel=UNIT)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.02)
+    axes.legend()
+
+
+def _picture(axes: Axes, image: Array) -> None:
+    """Show an image (height, width) in [0, 1] as dark ink on white paper."""
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+@torch.inference_mode()
+def _decode(model: VAE | AE, z: Tensor) -> Array:
+    """Decode z (N, latent_dim) to pictures (N, height, width) in [0, 1]."""
+    pictures: Array = model.decoder(z).sigmoid().reshape(-1, *model.image_shape[1:]).numpy()
+    return pictures
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, atomically."""
+    with writing.atomic(path) as partial:
+        figure.savefig(partial, format="png", bbox_inches="tight")

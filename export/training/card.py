@@ -1,0 +1,96 @@
+"""The model card of a run, `README.md` in its folder: what it is, how good, how it came about."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from export import markdown, writing
+from export.config import DATASETS, KINDS, Config
+from export.networks.mlp import build, parameters
+from export.training import record
+from export.training.record import CURVES, Epoch
+
+CARD: Final = "README.md"
+
+
+def write(run: Path) -> None:
+    """Write the card of a run from the files in its folder, with its test metrics where there are.
+
+    Raises:
+        FileNotFoundError: no epoch has been finished.
+        RunError: a file is damaged.
+    """
+    metrics = record.read_metrics(run) if (run / record.METRICS).exists() else None
+    writing.write_text(run / CARD, text(record.read_config(run), record.read_history(run), metrics))
+
+
+def text(config: Config, history: list[Epoch], metrics: dict[str, Any] | None) -> str:
+    """Compose the card: Markdown that names no place of this machine."""
+    paragraphs = [
+        f"# {config.model_name}",
+        summary(config, parameters(build(config))),
+        "## How good it is",
+        *results(metrics),
+        "## How it was trained",
+        f"```sh\npython -m export train {config.public().flags()} --out RUN\n```",
+        _training(config, history),
+        f"![Losses over the epochs]({CURVES})",
+        "## What it is for",
+        purpose(config),
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def summary(config: Config, weights: int) -> str:
+    """Say in one sentence what a model with so many weights is."""
+    pixels, hidden, latent = config.image_size**2, config.hidden_dim, config.latent_dim
+    return (
+        f"A {KINDS[config.kind]} of {config.dataset_name}: "
+        f"{pixels}-{hidden}-{latent}-{hidden}-{pixels} with ReLU, {weights:,} parameters, one "
+        "Bernoulli variable a pixel."
+    )
+
+
+def purpose(config: Config) -> str:
+    """Say what a model may be used for."""
+    paper = "light ink on dark paper" if config.dataset in DATASETS else "0 for black"
+    return (
+        f"Images of {config.image_size}x{config.image_size} grey pixels in [0, 1], {paper}, like "
+        "those it was trained on. Whatever else it is shown, it explains as one of those; "
+        f"{'log p(x)' if config.kind == 'vae' else 'recon'} tells how badly. It is a small model "
+        "for learning, demonstrations and embedding, not a generator of sharp pictures."
+    )
+
+
+def _training(config: Config, history: list[Epoch]) -> str:
+    best = record.best_epoch(history)
+    minutes = sum(epoch["seconds"] for epoch in history) / 60
+    seen = ", on images that were trained on as well" if config.train_on == "all" else ""
+    epochs = f"{len(history)} epoch" + "s" * (len(history) > 1)
+    return (
+        f"{epochs}, {minutes:.1f} minutes; the weights are those of epoch {best['epoch']}, of the "
+        f"lowest validation loss ({best['validation']['loss']:.2f} nats per image{seen})."
+    )
+
+
+def results(metrics: dict[str, Any] | None) -> list[str]:
+    """Say in paragraphs how good a model is, by its test metrics."""
+    if metrics is None:
+        return ["Not evaluated yet: `python -m export evaluate RUN`."]
+    nats = {
+        "total": "total, recon + kld" if "kld" in metrics else "total, recon alone",
+        "recon": "recon",
+        "kld": "kld",
+        "log_px": "exact log p(x)",
+        "inference_gap": "log p(x) - ELBO",
+    }
+    others = {"knn_accuracy": "kNN accuracy of the codes", "mse": "squared error per pixel"}
+    rows = [[nats[name], f"{metrics[name]:.2f}"] for name in nats if name in metrics]
+    rows += [[others[name], f"{metrics[name]:.4f}"] for name in others if name in metrics]
+    draws = f", the mean of {metrics['draws']} draws of the noise" if "draws" in metrics else ""
+    return [
+        markdown.table(["nats per image, or as said", "test"], rows),
+        f"{metrics['images']:,} test images{draws}; standard error of the total over the images: "
+        f"{metrics['standard_error']:.2f}.",
+        "Nats per image say how well images are explained. Lower is better, and only models of the "
+        "same images can be compared: for grey pixels the least that is possible is not zero.",
+    ]

@@ -1,0 +1,248 @@
+"""A training run and its folder: what is trained, logged, kept and gone on with."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from export.config import Config, Device
+from export.data.datasets import load_train_validation
+from export.errors import ConfigError, RunError
+from export.networks.mlp import parameters
+from export.training import card, checkpoint, distributed, record
+from export.training.cpu import tuned
+from export.training.distributed import Group
+from export.training.record import Epoch, Losses
+from export.training.tracking import Tracker
+from export.training.trainer import Trainer
+
+
+@tuned()
+def run(
+    config: Config,
+    out: Path,
+    data_dir: Path | None = None,
+    device: Device = "auto",
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> list[Epoch]:
+    """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
+    with distributed.join(device) as group:
+
+        def prepare() -> tuple[Tensor, Tensor]:
+            check_folder(out, config, resume)
+            return load(config, data_dir, group.device)
+
+        # One process before the others: the data set may have to be downloaded, once.
+        images = group.lead(prepare) or load(config, data_dir, group.device)
+        return train(config, *images, out, resume=resume, tensorboard=tensorboard, group=group)
+
+
+def load(config: Config, data_dir: Path | None, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The images to train on and those to choose the epoch by."""
+    train, validation = load_train_validation(config.dataset, data_dir, device, config.image_size)
+    if config.train_on == "all":
+        return torch.cat([train.x, validation.x]), validation.x
+    return train.x, validation.x
+
+
+def train(
+    config: Config,
+    x_train: Tensor,
+    x_validation: Tensor,
+    out: Path,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    group: Group | None = None,
+) -> list[Epoch]:
+    """Train a model and keep everything about the run in the folder `out`.
+
+    All randomness of an epoch follows from (config.seed, epoch). A run that was cut off and goes
+    on with `resume` therefore arrives at the numbers of an uninterrupted one, bit by bit.
+
+    Args:
+        config: what to train.
+        x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
+        x_validation: likewise, on the same device.
+        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`, and `curves.png`,
+            which is drawn anew while the training goes on.
+        resume: go on after the last finished epoch of `out`, or begin where there is none.
+        tensorboard: write TensorBoard's event files too, into `out`/tensorboard.
+        group: this process among those that train together, each with the same arguments. A batch
+            is divided between them, so that the losses are those of one process; the first alone
+            writes and prints.
+
+    Returns:
+        The history, one entry an epoch.
+
+    Raises:
+        FileExistsError: `out` is not empty and `resume` is not set.
+        ConfigError: `out` holds a run of another config.
+        RunError: `out` holds something that cannot be resumed.
+        DivergedError: the loss is no longer finite; the checkpoints before that epoch stay.
+        KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
+    """
+    group = group or Group(x_train.device)
+
+    def begin() -> None:
+        check_folder(out, config, resume)
+        record.write_config(out, config)
+
+    group.lead(begin)
+    trainer = Trainer(config, group)
+    history = _restore(out, trainer, group)
+    if group.first:
+        print(_headline(trainer, x_train, x_validation))
+    if len(history) >= config.epochs:
+        if group.first:
+            card.write(out)  # it may have been cut off before
+            print(f"{out} is finished: all {config.epochs} epochs are trained")
+        return history
+    tracker = None
+    if group.first:
+        tracker = Tracker(out, config, epochs_before=len(history), tensorboard=tensorboard)
+    try:
+        while len(history) < config.epochs:
+            entry = _epoch(trainer, x_train, x_validation, history)
+            if tracker:
+                _save(out, trainer, [*history, entry])
+            history.append(entry)
+            if tracker:
+                tracker.add(history)
+                _tell(entry, config)
+    except KeyboardInterrupt:
+        message = f"stopped after epoch {len(history)}; go on with --resume"
+        raise KeyboardInterrupt(message) from None
+    finally:
+        if tracker:
+            tracker.close(history)
+    if group.first:
+        card.write(out)
+    return history
+
+
+def _headline(trainer: Trainer, x_train: Tensor, x_validation: Tensor) -> str:
+    """What is about to be trained, on what."""
+    group = trainer.group
+    together = f", {group.size} processes" if group.size > 1 else ""
+    seen = " (trained on as well)" if trainer.config.train_on == "all" else ""
+    return (
+        f"{trainer.config.model_name}: {parameters(trainer.model):,} parameters, "
+        f"{len(x_train):,} training and {len(x_validation):,} validation images{seen}, "
+        f"{group.device}{together}"
+    )
+
+
+def _tell(entry: Epoch, config: Config) -> None:
+    tqdm.write(epoch_line(entry, config.epochs))
+    if entry["best"]:
+        best = entry["validation"]["loss"]
+        tqdm.write(f"             new best model saved (validation {best:.2f})")
+
+
+def check_folder(out: Path, config: Config, resume: bool) -> None:
+    """Make sure that training into `out` overwrites nobody's work.
+
+    Raises:
+        FileExistsError: `out` is not empty and `resume` is not set.
+        ConfigError: `out` holds a run of another config.
+        RunError: `out` holds no run, or a damaged one.
+    """
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not resume:
+        raise FileExistsError(
+            f"{out} is not empty; go on with the run in it with --resume, or choose another --out"
+        )
+    try:
+        before = asdict(record.read_config(out))
+    except FileNotFoundError:
+        message = (
+            f"{out} holds files but no {record.CONFIG}, so no run to resume; choose another --out"
+        )
+        raise RunError(message) from None
+    differing = [
+        f"--{name.replace('_', '-')} was {before[name]}, now {value}"
+        for name, value in asdict(config).items()
+        if before[name] != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"{out} was started with other options ({'; '.join(differing)}); "
+            "resume with the same ones, or choose another --out"
+        )
+
+
+def epoch_line(entry: Epoch, epochs: int) -> str:
+    """One epoch in the form of the report's log."""
+    train_part, validation_part = (
+        f"{name} {_losses_text(entry[name])}" for name in ("train", "validation")
+    )
+    return (
+        f"epoch {entry['epoch']:2}/{epochs}  {train_part}  {validation_part}"
+        f"  {entry['seconds']:.1f} s"
+    )
+
+
+def _losses_text(values: Losses) -> str:
+    if "kld" not in values:
+        return f"{values['loss']:.2f}"
+    return f"{values['loss']:.2f} (recon {values['recon']:.2f} + kld {values['kld']:.2f})"
+
+
+def _restore(out: Path, trainer: Trainer, group: Group) -> list[Epoch]:
+    """Bring model and optimizer to where the run in `out` stands; return its history."""
+    path = out / checkpoint.LAST
+    epoch = checkpoint.load(path)["epoch"] if path.exists() else 0
+    if not group.agree(epoch):
+        raise RunError(
+            f"the processes do not find the same {path}; they must all be given a folder that they "
+            "share"
+        )
+    if epoch == 0:
+        return []
+    state = checkpoint.load(path)
+    try:
+        trainer.model.load_state_dict(state["model"])
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        history: list[Epoch] = state["history"]
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be resumed from: {error}; choose another --out") from error
+    if group.first:
+        record.write_history(out, history)  # the run may have been cut off between the two files
+    return history
+
+
+def _save(out: Path, trainer: Trainer, history: list[Epoch]) -> None:
+    """Write best, then last, then history: cut off in between, a resumed run repeats the epoch."""
+    state = {
+        "config": asdict(trainer.config),
+        "epoch": len(history),
+        "model": trainer.model.state_dict(),
+    }
+    if history[-1]["best"]:
+        record.drop_metrics(out)
+        checkpoint.save(out / checkpoint.BEST, state)
+    resumable = {**state, "optimizer": trainer.optimizer.state_dict(), "history": history}
+    checkpoint.save(out / checkpoint.LAST, resumable)
+    record.write_history(out, history)
+
+
+def _epoch(trainer: Trainer, x_train: Tensor, x_validation: Tensor, history: list[Epoch]) -> Epoch:
+    """Train and validate once; raises DivergedError."""
+    start = time.perf_counter()
+    epoch = len(history) + 1
+    train_losses = trainer.train_epoch(x_train, epoch)
+    validation = trainer.validate(x_validation)
+    return {
+        "epoch": epoch,
+        "lr": trainer.optimizer.param_groups[0]["lr"],
+        "train": train_losses,
+        "validation": validation,
+        "seconds": round(time.perf_counter() - start, 3),
+        "best": all(validation["loss"] < past["validation"]["loss"] for past in history),
+    }

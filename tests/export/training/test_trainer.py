@@ -1,0 +1,127 @@
+from itertools import pairwise
+
+import pytest
+import torch
+
+from export.config import Config
+from export.networks.mlp import build
+from export.training import trainer
+from export.training.distributed import Group
+from export.training.objective import Objective
+from export.training.trainer import Noise, Step, Trainer, kl_weight, learning_rate
+
+ALONE = Group(torch.device("cpu"))
+
+
+def test_the_linear_schedule_warms_up_over_one_epoch_and_ends_at_zero():
+    config = Config(epochs=10, lr=1.0)
+    rates = [learning_rate(config, step, 100) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[99] == max(rates) == pytest.approx(0.9, abs=2e-3)
+    assert rates[500] == pytest.approx(0.5)
+    assert all(later < earlier for earlier, later in pairwise(rates[100:]))
+    assert rates[-1] == pytest.approx(1e-3)
+
+
+def test_the_constant_schedule_is_constant_and_one_epoch_is_enough_for_either():
+    constant = Config(epochs=2, lr=0.3, schedule="constant")
+    assert {learning_rate(constant, step, 7) for step in range(14)} == {0.3}
+    assert learning_rate(Config(epochs=1, lr=1.0), 6, 7) == pytest.approx(1 / 7)
+
+
+def test_the_weight_of_the_kld_warms_up_and_stays():
+    config = Config(beta=2.0, kl_warmup=3)
+    weights = [kl_weight(config, step, 10) for step in range(60)]
+    assert weights[0] == pytest.approx(2 / 30)
+    assert weights[14] == pytest.approx(1.0)
+    assert weights[29:] == [2.0] * 31
+    assert kl_weight(Config(), 0, 10) == 1.0
+
+
+def test_validation_weighs_the_kld_in_full_and_knows_no_free_bits(images):
+    config = Config(hidden_dim=8, beta=3.0, kl_warmup=5, free_bits=100.0)
+    result = Trainer(config, ALONE).validate(images[1])
+    assert result["loss"] == pytest.approx(result["recon"] + 3 * result["kld"])
+
+
+def test_the_noise_is_uniform_with_mean_0_and_variance_1():
+    noise = trainer.uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
+    assert noise.shape == (1001, 783)
+    assert noise.mean().abs() < 5e-3
+    assert noise.var().item() == pytest.approx(1, abs=5e-3)
+    assert noise.unique().numel() == 256
+    by_byte = noise.flatten()[: 97_000 * 8].view(-1, 8)
+    assert by_byte.mean(dim=0).abs().max() < 0.02
+    assert (by_byte.T.cov() - torch.eye(8)).abs().max() < 0.02
+
+
+def test_the_noise_is_on_the_encoders_input_alone(images):
+    x = images[0]
+    batch = Noise(Config(input_noise=0.2), 1, x.device).batch(x)
+    assert batch.x is x
+    assert (batch.x_in - x).std().item() == pytest.approx(0.2, rel=0.01)
+    silent = Noise(Config(input_noise=0.0), 1, x.device).batch(x)
+    assert silent.x_in is x
+    assert batch.eps.shape == silent.eps.shape == (1, 500, 2)
+
+
+def test_images_are_moved_and_lose_nothing_but_their_border(images):
+    x = images[0].clone().unflatten(1, (28, 28))
+    x[:, :2] = x[:, -2:] = x[:, :, :2] = x[:, :, -2:] = 0
+    moved = Noise(Config(moves=2), 1, x.device).move(x.flatten(1)).unflatten(1, (28, 28))
+    offsets = set()
+    for before, after in zip(x.chunk(8), moved.chunk(8), strict=True):
+        found = [
+            (down, right)
+            for down in range(-2, 3)
+            for right in range(-2, 3)
+            if torch.equal(before.roll((down, right), (1, 2)), after)
+        ]
+        assert len(found) == 1
+        offsets.add(found[0])
+    assert len(offsets) > 3
+
+
+def test_moved_images_teach_the_encoder_alone(images):
+    config = Config(hidden_dim=8, moves=1, input_noise=0.0)
+    step = Step(Objective(build(config), config))
+    noise, weight = Noise(config, 1, images[0].device), torch.tensor(1.0)
+    batch, moved = noise.batch(images[0]), noise.batch(images[0].flip(1))
+
+    def gradients(module, loss):
+        return torch.autograd.grad(loss, list(module.parameters()))
+
+    alone, logged = step(batch, None, weight)
+    both, logged_both = step(batch, moved, weight)
+    assert logged["loss"] == logged_both["loss"] == alone
+    assert both > alone
+    model = step.objective.model
+    decoder = [gradients(model.decoder, step(batch, other, weight)[0]) for other in (None, moved)]
+    torch.testing.assert_close(*decoder)
+    extra = gradients(model.encoder, step(moved, None, weight)[0])
+    encoder, encoder_both = (
+        gradients(model.encoder, step(batch, other, weight)[0]) for other in (None, moved)
+    )
+    for one, other, total in zip(encoder, extra, encoder_both, strict=True):
+        torch.testing.assert_close(one + other, total, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", [Config(), Config(kind="ae"), Config(k=3, precision="bfloat16")])
+def test_the_step_is_one_graph_to_the_compiler(config):
+    """As a GPU needs it; here without generating code for it."""
+    torch.compiler.reset()
+    noise = Noise(config, 1, ALONE.device)
+    x = torch.rand(16, 784, generator=torch.Generator().manual_seed(0))
+    batch, moved = noise.batch(x), noise.batch(noise.move(x))
+    losses, gradients = [], []
+    for compiled in (False, True):
+        model = build(config).train()
+        step = Step(Objective(model, config))
+        if compiled:
+            step.compile(backend="aot_eager", fullgraph=True)
+        loss, _ = step(batch, moved, torch.ones(()))
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append([weights.grad for weights in model.parameters()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)

@@ -1,0 +1,1 @@
+"""The `vae-onnx` command: models on files of pictures and arrays."""

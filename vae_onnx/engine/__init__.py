@@ -1,0 +1,1 @@
+"""One ONNX file, run well: on which device, on how many threads, block by block."""

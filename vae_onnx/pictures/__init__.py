@@ -1,0 +1,1 @@
+"""Pictures as people have them -> x of the graphs, and x -> pictures."""

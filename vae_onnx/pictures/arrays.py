@@ -1,0 +1,164 @@
+"""Arrays as people have them -> x of the graphs, and x -> pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from vae_onnx import checks
+from vae_onnx.engine.graph import Array
+from vae_onnx.errors import InputError, InputTypeError
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+# The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
+ONE: Final = int(np.float32(1).view(np.uint32))
+
+# Pillow's modes whose uint8 are numbers of a palette's colours, or colours in other terms than RGB.
+NO_INTENSITIES: Final = ("P", "YCbCr", "LAB", "HSV")
+
+
+def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
+    """Turn images into the encoder's input.
+
+    Args:
+        images: uint8 in [0, 255] or float in [0, 1]. For grey 28x28 images: (28, 28), (N, 28, 28),
+            (N, 28, 28, 1), (N, 1, 28, 28) or (N, 784); for colour (H, W, 3), (N, H, W, 3),
+            (N, 3, H, W) or (N, 3*H*W). A picture of Pillow in mode L or RGB counts as an array.
+        image_shape: (channels, height, width) that the graph expects.
+
+    Returns:
+        x (N, channels, height, width) float32 in [0, 1].
+
+    Raises:
+        InputTypeError: The dtype is neither uint8 nor float.
+        InputError: The shape is another one, there is no image, or a value is out of range.
+    """
+    return scale(as_batch(images, image_shape))
+
+
+def as_batch(images: npt.ArrayLike, image_shape: Shape) -> npt.NDArray[Any]:
+    """Return images as (N, channels, height, width), N >= 1, of their own dtype.
+
+    Arguments and errors are those of `to_x`, but for the range of the values.
+    """
+    array = _as_array(images)
+    batch = _to_nchw(array, image_shape)
+    if batch.shape[0] == 0:
+        raise InputError(f"images must hold at least one image, got shape {array.shape}")
+    return batch
+
+
+def scale(batch: npt.NDArray[Any]) -> Array:
+    """Return what `as_batch` gave, or some of it, as x of the encoder: float32 in [0, 1].
+
+    Raises:
+        InputError: A value is out of range.
+    """
+    if batch.dtype == np.uint8:
+        return batch.astype(np.float32) / np.float32(255)
+    _check_range(batch, "images")
+    return np.ascontiguousarray(batch, dtype=np.float32)
+
+
+def from_x(x: Array) -> Array:
+    """Turn x (N, C, H, W) into pictures: (N, H, W) where C is 1, else (N, H, W, C)."""
+    if x.shape[1] == 1:
+        return x[:, 0]
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    """Turn pictures in [0, 1] into uint8 in [0, 255] of the same shape, rounded to nearest.
+
+    Raises:
+        InputTypeError: The pictures are not float.
+        InputError: A value is out of range or NaN.
+    """
+    array = checks.array(pictures, "pictures")
+    if array.dtype.kind != "f":
+        raise InputTypeError(f"pictures must be float in [0, 1], got {array.dtype}")
+    _check_range(array, "pictures")
+    return np.rint(array * np.float32(255)).astype(np.uint8)
+
+
+def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any]:
+    """Lay pictures (N, H, W) or (N, H, W, 3) out on one sheet, row by row.
+
+    Args:
+        pictures: Of any dtype; at least one.
+        columns: Pictures a row; by default as many as make the sheet nearly square.
+
+    Returns:
+        (rows * H, columns * W) or (rows * H, columns * W, 3); places left over hold zeros.
+
+    Raises:
+        InputTypeError: `columns` is no integer.
+        InputError: `pictures` has another rank or is empty, or `columns` is below 1.
+    """
+    array = checks.array(pictures, "pictures")
+    if not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) or len(array) == 0:
+        raise InputError(f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {array.shape}")
+    count, height, width = array.shape[:3]
+    square = math.ceil(math.sqrt(count))
+    columns = square if columns is None else checks.integer(columns, "columns", at_least=1)
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * columns, *array.shape[1:]), array.dtype)
+    sheet[:count] = array
+    sheet = sheet.reshape(rows, columns, *array.shape[1:]).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, *array.shape[3:])
+
+
+def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
+    array = checks.array(images, "images")
+    mode = None if array is images else getattr(images, "mode", None)
+    if mode in NO_INTENSITIES:
+        raise InputTypeError(
+            f"a picture of Pillow must have the mode L or RGB, got {mode}; "
+            'convert it with .convert("L") or .convert("RGB")'
+        )
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise InputTypeError(
+            f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "
+            f"convert with .astype({'np.float32' if array.dtype == bool else 'np.uint8'})"
+        )
+    return array
+
+
+def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
+    if array.shape[1:] == image_shape:
+        return array
+    channels, height, width = image_shape
+    nchw, nhwc = image_shape, (height, width, channels)
+    flat, grey = (channels * height * width,), (height, width)
+    stackable = {nchw, flat, nhwc, grey} if channels == 1 else {nchw, flat}
+    single = {nchw, nhwc, grey} if channels == 1 else {nchw, nhwc}
+    batch = array[np.newaxis] if array.shape in single else array
+    if batch.shape[1:] in stackable:
+        return batch.reshape(-1, *image_shape)
+    if batch.shape[1:] == nhwc:
+        return batch.transpose(0, 3, 1, 2)
+    raise InputError(f"images must be {_layouts(image_shape)}, got shape {array.shape}")
+
+
+def _layouts(image_shape: Shape) -> str:
+    channels, height, width = image_shape
+    picture = f"{height}, {width}" if channels == 1 else f"{height}, {width}, {channels}"
+    return (
+        f"({picture}), (N, {picture}), (N, {channels}, {height}, {width}) "
+        f"or (N, {channels * height * width})"
+    )
+
+
+def _check_range(array: npt.NDArray[Any], name: str) -> None:
+    if array.dtype == np.float32 and array.size and array.view(np.uint32).max() <= ONE:
+        return
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if low >= 0 and high <= 1:
+        return
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise InputError(f"{name} must be finite, got NaN or infinity")
+    scale = "divide by 255, or pass uint8" if low >= 0 and 1.5 < high <= 255 else "scale or clip"
+    raise InputError(f"float {name} must be in [0, 1], got [{low!r}, {high!r}]; {scale}")
