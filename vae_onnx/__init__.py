@@ -4,6 +4,12 @@
 >>> model = vae_onnx.load("mnist-vae")
 >>> model.sample(16, np.random.default_rng(0)).shape
 (16, 28, 28)
+
+Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `decoder` and
+`posterior` (what it can do), `latent` (places in its latent space), `likelihood` and `evaluation`
+(how good it is). Below them are the rooms `pictures` (what goes in and comes out), `engine` (how a
+graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
+line. `errors` and `checks` serve all.
 """
 
 import importlib
@@ -26,9 +32,13 @@ from vae_onnx.errors import (
 
 if TYPE_CHECKING:
     from vae_onnx import likelihood
-    from vae_onnx.autoencoder import Autoencoder, Decoder, Encoder, Posterior, load, models
+    from vae_onnx.autoencoder import Autoencoder
+    from vae_onnx.decoder import Decoder
+    from vae_onnx.encoder import Encoder
+    from vae_onnx.loading import load, models
     from vae_onnx.pictures.arrays import tile, to_uint8
     from vae_onnx.pictures.drawing import drawing_to_x
+    from vae_onnx.posterior import Posterior
 
 __all__ = [
     "Autoencoder",
@@ -59,8 +69,8 @@ __version__ = "0.1.0"
 # Where each name is that needs numpy and onnxruntime. They are imported when it is first asked for,
 # so that `vae-onnx doctor` can say what is wrong with them.
 _HOME = {
-    **dict.fromkeys(("Autoencoder", "Decoder", "Encoder", "Posterior"), "autoencoder"),
-    **dict.fromkeys(("load", "models"), "autoencoder"),
+    **{name: name.lower() for name in ("Autoencoder", "Decoder", "Encoder", "Posterior")},
+    **dict.fromkeys(("load", "models"), "loading"),
     "drawing_to_x": "pictures.drawing",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }

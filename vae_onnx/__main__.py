@@ -27,11 +27,11 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["doctor"]:
         return doctor.main(arguments[1:])
     try:
-        from vae_onnx.command import commands
+        from vae_onnx.command import parser
     except ImportError as error:
         print(f"vae-onnx: error: {error}; `vae-onnx doctor` says what to do", file=sys.stderr)
         return 1
-    return commands.main(arguments)
+    return parser.main(arguments)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, get_args
@@ -16,183 +14,20 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from vae_onnx import checks, latent
+from vae_onnx.decoder import Decoder
+from vae_onnx.encoder import Encoder
 from vae_onnx.engine import stream
 from vae_onnx.engine import threads as workers
-from vae_onnx.engine.device import Device, Provider, pick
-from vae_onnx.engine.graph import Array, Graph
+from vae_onnx.engine.device import Device, pick
+from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
-from vae_onnx.errors import FileMissingError, GraphError, InputError, InputTypeError, accessing
-from vae_onnx.pictures.arrays import Shape, as_batch, from_x, scale
+from vae_onnx.errors import FileMissingError, GraphError, InputError
+from vae_onnx.pictures.arrays import as_batch
+from vae_onnx.posterior import Posterior
 
-MODELS = Path(__file__).parent / "models"
-HUB = "hf://"  # begins the reference of a model on the Hugging Face Hub
 IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
-
-Kind = Literal["vae", "ae"]
-FLOAT32: Final = np.dtype(np.float32)
 SIDE: Final = 10_000  # of a grid: a hundred million pictures
 Precision = Literal["float32", "float16", "int8"]
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """The encoder's Gaussian q(z | x), one row per image (Kingma & Welling 2014)."""
-
-    mu: Array  # (N, latent_dim) mean
-    log_var: Array  # (N, latent_dim) natural log of the variance
-
-    def sample(self, rng: np.random.Generator) -> Array:
-        """Draw one z (N, latent_dim) per image: mu + sigma * eps."""
-        eps = checks.generator(rng).standard_normal(self.mu.shape, dtype=np.float32)
-        sigma: Array = np.exp(0.5 * self.log_var)
-        return self.mu + sigma * eps
-
-
-class Encoder:
-    """`encoder.onnx` alone: images -> z, or for a VAE -> q(z | x).
-
-    Args:
-        path: The file.
-        device: What to run on: a name, or what `vae_onnx.engine.device.pick` gives.
-        threads: How many share the work on a large batch; by default all that there are.
-
-    Attributes:
-        graph: The file, opened.
-        kind: "vae" or "ae", read off the outputs of the graph.
-        latent_dim: Numbers per image in the latent space.
-        image_shape: (channels, height, width).
-        metadata: What the graph says of itself.
-
-    Raises:
-        FileMissingError: There is no such file.
-        GraphError: The file is truncated, not ONNX, or not an encoder.
-        DeviceError: The device cannot be had, or does not run the graph.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        device: str | Device = "auto",
-        threads: int | None = None,
-    ) -> None:
-        self.graph = graph = Graph(path, pick(device), threads)
-        graph.expect({"x"}, {"mu", "log_var"}, {"z"})
-        self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
-        channels, height, width = graph.expect_port(graph.inputs["x"], rank=4)
-        self.image_shape: Shape = (channels, height, width)
-        latent_dims = {graph.expect_port(port, rank=2) for port in graph.outputs.values()}
-        if len(latent_dims) > 1:
-            raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(latent_dims)}")
-        ((self.latent_dim,),) = latent_dims
-        self.metadata = graph.metadata
-
-    def encode(self, images: npt.ArrayLike) -> Array:
-        """Return z (N, latent_dim): the AE's code, or the mean of the VAE's q(z | x).
-
-        Args:
-            images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.pictures.arrays.to_x`.
-
-        Raises:
-            InputTypeError: The dtype is neither uint8 nor float.
-            InputError: Wrong shape or range, NaN, or no image.
-        """
-        return self._run(images)["z" if self.kind == "ae" else "mu"]
-
-    def posterior(self, images: npt.ArrayLike) -> Posterior:
-        """Return the VAE's q(z | x); images as in `encode`.
-
-        Raises:
-            InputTypeError: The model is an AE, or the dtype is neither uint8 nor float.
-            InputError: Wrong shape or range, NaN, or no image.
-        """
-        if self.kind == "ae":
-            raise InputTypeError("an AE has no posterior: its code is a point; use encode()")
-        return Posterior(**self._run(images))
-
-    def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        outputs = self.graph.batched(as_batch(images, self.image_shape), scale)
-        return dict(zip(self.graph.outputs, outputs, strict=True))
-
-
-class Decoder:
-    """`decoder.onnx` alone: z -> pictures.
-
-    Args:
-        path: The file.
-        device: What to run on: a name, or what `vae_onnx.engine.device.pick` gives.
-        threads: How many share the work on a large batch; by default all that there are.
-
-    Attributes:
-        graph: The file, opened.
-        latent_dim: Numbers per picture in the latent space.
-        image_shape: (channels, height, width).
-        metadata: What the graph says of itself.
-
-    Raises:
-        FileMissingError: There is no such file.
-        GraphError: The file is truncated, not ONNX, or not a decoder.
-        DeviceError: The device cannot be had, or does not run the graph.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        device: str | Device = "auto",
-        threads: int | None = None,
-    ) -> None:
-        self.graph = graph = Graph(path, pick(device), threads)
-        graph.expect({"z"}, {"x_recon"})
-        (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
-        channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
-        self.image_shape: Shape = (channels, height, width)
-        self.metadata = graph.metadata
-
-    def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
-        """Return the pictures that stand at z: the means of p(x | z), in [0, 1].
-
-        Args:
-            z: (N, latent_dim), or (latent_dim,) for one picture; finite numbers.
-            out: Where to write them: C-contiguous float32 of the shape that is returned.
-
-        Returns:
-            (N, height, width) float32, or (N, height, width, 3) for a colour model.
-
-        Raises:
-            InputTypeError: z does not hold real numbers, or `out` is no float32 array.
-            InputError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
-        """
-        rows = self.as_rows(z)
-        if out is None:
-            (x_recon,) = self.graph.batched(rows, np.asarray)
-            return from_x(x_recon)
-        channels, height, width = self.image_shape
-        pictures = (height, width) if channels == 1 else (height, width, channels)
-        _check_out(out, (len(rows), *pictures))
-        if channels > 1:  # the graph has the channels first
-            np.copyto(out, self.decode(rows))
-        else:
-            self.graph.batched(rows, np.asarray, [out.reshape(len(rows), *self.image_shape)])
-        return out
-
-    def as_rows(self, z: npt.ArrayLike) -> Array:
-        """Return z as what the graph takes, (N, latent_dim) float32; errors as in `decode`."""
-        array = z if type(z) is np.ndarray else checks.array(z, "the rows of z")
-        if array.dtype.kind not in "fiu":
-            raise InputTypeError(f"z must hold real numbers, got {array.dtype}")
-        rows = array[np.newaxis] if array.ndim == 1 else array
-        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.latent_dim:
-            raise InputError(
-                f"z must have shape (N, {self.latent_dim}) with N >= 1, got {array.shape}"
-            )
-        if rows.dtype != FLOAT32 or not rows.flags.c_contiguous:
-            with np.errstate(over="ignore"):
-                rows = np.ascontiguousarray(rows, dtype=np.float32)
-        # The sum of squares is quick to have; of finite numbers it may yet be infinite.
-        if not math.isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():
-            raise InputError("z must be finite in float32, got NaN or infinity")
-        return rows
 
 
 class Autoencoder:
@@ -545,86 +380,9 @@ class Autoencoder:
                 )
 
 
-def models() -> tuple[str, ...]:
-    """Return the names of the bundled models, sorted."""
-    return tuple(sorted(path.parent.name for path in MODELS.glob("*/encoder.onnx")))
-
-
-def load(
-    model: str | os.PathLike[str],
-    *,
-    device: str = "auto",
-    providers: Sequence[Provider] | None = None,
-    strict: bool = False,
-    threads: int | None = None,
-    precision: Precision = "float32",
-    offline: bool = False,
-) -> Autoencoder:
-    """Open a bundled model by name, a folder with its graphs, or one of the Hugging Face Hub.
-
-    Args:
-        model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
-            "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
-            sha256 of its card each time; see `vae_onnx.store.hub.fetch`.
-        device: "cpu", "cuda", "openvino", "coreml" ...: see `vae_onnx.engine.device.KNOWN`.
-            "auto" takes an NVIDIA GPU where onnxruntime has been installed for one, else the CPU;
-            where the GPU cannot be had it runs on the CPU and says so once, in a DeviceWarning.
-        providers: Execution providers instead, in order and as onnxruntime spells them:
-            [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"].
-        strict: Refuse a device that leaves some nodes of a graph to the CPU.
-        threads: How many share the work on a large batch; by default all that there are.
-        precision: "float32", or a variant that the model has: "int8", "float16".
-        offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
-
-    Raises:
-        FileMissingError: There is no such model, folder or repository, the folder lacks a graph,
-            or an `offline` model is not in the cache.
-        FileAccessError: The Hub cannot be reached, or does not let this user in; or the system does
-            not let the folder be read.
-        FileError: A file of the Hub is not the one that its card tells of.
-        GraphError: A file is no such graph, or the two do not belong together.
-        PackageMissingError: "hf://" needs huggingface_hub.
-        DeviceError: A device asked for by name cannot be had, or does not run the graphs.
-        InputTypeError: `model` is no name and no path, or another argument of the wrong type.
-        InputError: `threads` is below 1, there is no such device or precision, or the reference
-            to the Hub is none.
-    """
-    if not isinstance(model, str | os.PathLike):
-        raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
-    folder = _find(model, offline)
-    chosen = pick(device, providers, strict=strict)
-    return Autoencoder(folder, device=chosen, threads=threads, precision=precision)
-
-
-def _find(model: str | os.PathLike[str], offline: bool) -> Path:
-    if isinstance(model, str) and model.startswith(HUB):
-        from vae_onnx.store import hub
-
-        return hub.fetch(model, offline=offline)
-    folder = MODELS / model if model in models() else checks.path(model, "model")
-    with accessing(folder):
-        found = folder.is_dir()
-    if not found:
-        raise FileMissingError(
-            f"no bundled model and no folder is called {os.fspath(model)!r}; "
-            f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"
-        )
-    return folder
-
-
 def _check_precision(precision: Precision) -> Precision:
     if precision not in get_args(Precision):
         raise InputError(
             f"precision must be one of {', '.join(get_args(Precision))}, got {precision!r}"
         )
     return precision
-
-
-def _check_out(out: Array, shape: tuple[int, ...]) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype != np.float32:
-        got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
-        raise InputTypeError(f"out must be a float32 array, got {got}")
-    if out.shape != shape:
-        raise InputError(f"out must have shape {shape}, one picture for each row, got {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.writeable):
-        raise InputError("out must be C-contiguous and writeable; make it with np.empty")

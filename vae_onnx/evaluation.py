@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks, likelihood
-from vae_onnx.autoencoder import Posterior
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.likelihood import Decode, Float64, Track
+from vae_onnx.posterior import Posterior
 
 Labels = npt.NDArray[np.integer[Any]]
 

@@ -24,9 +24,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx.autoencoder import Posterior
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.posterior import Posterior
 
 Float64 = npt.NDArray[np.float64]
 Decode = Callable[[Array], Array]

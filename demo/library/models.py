@@ -19,7 +19,7 @@ from demo.library import testset
 from demo.library.latent_map import LatentMap, read_latents
 from demo.library.testset import TestSet
 from vae_onnx import likelihood
-from vae_onnx.autoencoder import MODELS
+from vae_onnx.store.bundled import FOLDER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -211,7 +211,7 @@ class Library:
     def __init__(self, models: Path | None = None, device: str = "auto") -> None:
         if models is not None and not models.is_dir():
             raise FileNotFoundError(f"{models} is no folder")
-        bundled = _lanes(MODELS, device)
+        bundled = _lanes(FOLDER, device)
         own = _lanes(models, device) if models is not None else {}
         clashing = own.keys() & bundled.keys()
         for name in clashing:

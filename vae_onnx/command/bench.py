@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
+
 import vae_onnx
 from vae_onnx import checks
 from vae_onnx.autoencoder import Autoencoder

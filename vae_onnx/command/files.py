@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+
 from vae_onnx.errors import (
     FileError,
     FileMissingError,

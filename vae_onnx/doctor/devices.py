@@ -66,7 +66,7 @@ def check_device(
     """A decode on a device.
 
     Args:
-        name: Of the device, as in `vae_onnx.engine.device.KNOWN`.
+        name: Of the device, as in `vae_onnx.engine.providers.KNOWN`.
         provider: Its execution provider.
         package: What brings it: a plugin, or onnxruntime.
         answer: What came of `trial.on_device`, or "stage" and "error".

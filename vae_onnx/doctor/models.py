@@ -14,9 +14,9 @@ from vae_onnx.doctor import pip
 from vae_onnx.doctor.report import Check, Finding
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.store import hub, model_files
+from vae_onnx.store.bundled import FOLDER as BUNDLED
 
 GROUP: Final = "models"
-BUNDLED: Final = Path(__file__).parents[1] / "models"
 
 
 def bundled() -> dict[str, Path]:

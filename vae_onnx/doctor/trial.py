@@ -71,16 +71,16 @@ def runtime() -> Answer:
         return answer
     import onnxruntime as ort
 
-    from vae_onnx.engine import device
+    from vae_onnx.engine import providers
 
     answer["providers"] = list(ort.get_available_providers())
     answer["devices"] = {
         name: {
             "provider": known.provider,
             "built_in": known.provider in answer["providers"],
-            "plugin": device.plugin(known.provider),
+            "plugin": providers.plugin(known.provider),
         }
-        for name, known in device.KNOWN.items()
+        for name, known in providers.KNOWN.items()
     }
     return answer
 
@@ -91,12 +91,12 @@ def on_device(name: str, model: str) -> Answer:
     import onnxruntime as ort
 
     import vae_onnx
-    from vae_onnx.engine import device
+    from vae_onnx.engine import providers
 
-    provider, stage = device.KNOWN[name].provider, "load"
+    provider, stage = providers.KNOWN[name].provider, "load"
     try:
         if provider not in ort.get_available_providers():
-            found = device.plugin_devices(provider)
+            found = providers.plugin_devices(provider)
             stage = "hardware"
             if not found:
                 return {"stage": stage, "error": "finds no hardware that it can use"}

@@ -1,1 +1,6 @@
-"""One ONNX file, run well: on which device, on how many threads, block by block."""
+"""One ONNX file, run well: on which device, on how many threads, block by block.
+
+Reading order: `graph` (the file as a checked function), `device` and `providers` (what it runs on,
+and where that comes from), `threads` (who shares a batch), `stream` (batches larger than memory)
+with `progress`, `ortvalues` (what stays on a GPU).
+"""

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib
-import importlib.util
-import sys
-import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import onnxruntime as ort
+
+from vae_onnx.engine.providers import CPU, KNOWN, add_provider, check_available
 from vae_onnx.errors import DeviceError, DeviceWarning, InputError, InputTypeError
 
 Provider = str | tuple[str, Mapping[str, Any]]  # as onnxruntime spells it, with or without options
 
-CPU: Final = "CPUExecutionProvider"
-
-
-class Known(NamedTuple):
-    """What this package knows about one execution provider."""
-
-    provider: str
-    remedy: str
-    plugins: tuple[str, ...] = ()  # modules that bring it beside the CPU's onnxruntime
-    options: Mapping[str, str] = MappingProxyType({})
-
-
-INSTEAD: Final = "pip uninstall onnxruntime, then pip install {}: two of them overwrite each other"
-
-KNOWN: Final[Mapping[str, Known]] = {
-    "cpu": Known(CPU, "every onnxruntime has it"),
-    "cuda": Known(
-        "CUDAExecutionProvider",
-        INSTEAD.format("'onnxruntime-gpu[cuda,cudnn]'"),
-        plugins=("onnxruntime_ep_cuda13", "onnxruntime_ep_cuda12"),
-    ),
-    "tensorrt-rtx": Known(
-        "NvTensorRTRTXExecutionProvider",
-        "pip install 'vae-onnx[tensorrt-rtx]' on a machine with an NVIDIA RTX GPU",
-        plugins=("onnxruntime_ep_nv_tensorrt_rtx",),
-    ),
-    "openvino": Known(
-        "OpenVINOExecutionProvider",
-        "pip install 'vae-onnx[openvino]' on a machine with an Intel CPU, GPU or NPU; elsewhere "
-        + INSTEAD.format("onnxruntime-openvino"),
-        plugins=("onnxruntime_ep_openvino",),
-        options={"precision": "FP32"},  # on some CPUs its own choice is bfloat16
-    ),
-    "webgpu": Known(
-        "WebGpuExecutionProvider",
-        "pip install 'vae-onnx[webgpu]' on a machine with a GPU and its driver",
-        plugins=("onnxruntime_ep_webgpu",),
-    ),
-    "mlx": Known(
-        "MLXExecutionProvider",
-        "pip install 'vae-onnx[mlx]' on a Mac with Apple silicon",
-        plugins=("onnxruntime_ep_mlx",),
-    ),
-    "coreml": Known("CoreMLExecutionProvider", "onnxruntime for macOS has it, others do not"),
-    "directml": Known("DmlExecutionProvider", INSTEAD.format("onnxruntime-directml, on Windows")),
-    "migraphx": Known(
-        "MIGraphXExecutionProvider", INSTEAD.format("onnxruntime-migraphx, for AMD GPUs")
-    ),
-}
-
 _warned: set[str] = set()  # of what was said once already
-_registering = threading.Lock()
 
 
 class Device(NamedTuple):
@@ -123,7 +67,7 @@ class Device(NamedTuple):
         ort.InferenceSession(content, providers=[CPU], enable_fallback=0)  # the graph's own faults
         try:
             for provider, settings in self.providers:
-                _add(options, provider, settings)
+                add_provider(options, provider, settings)
             session = ort.InferenceSession(content, options, enable_fallback=0)
         except DeviceError:
             raise
@@ -181,7 +125,7 @@ def pick(
             raise InputError(f"give device or providers, not both, got {device!r} and {providers}")
         asked = tuple(_provider(provider) for provider in _listed(providers))
         for name, _ in asked:
-            _check_available(name)
+            check_available(name)
         return Device(asked[0][0], asked, strict)
     if isinstance(device, Device):
         return device
@@ -192,14 +136,14 @@ def pick(
         return _named("cuda", strict, fallback=cpu) if is_available("cuda") else cpu
     if device not in KNOWN:
         raise InputError(f"device must be auto, {', '.join(KNOWN)}, got {device!r}")
-    _check_available(KNOWN[device].provider)
+    check_available(KNOWN[device].provider)
     return _named(device, strict)
 
 
 def is_available(device: str) -> bool:
     """Whether onnxruntime has the provider of a device in `KNOWN`; it may yet refuse to start."""
     try:
-        _check_available(KNOWN[device].provider)
+        check_available(KNOWN[device].provider)
     except DeviceError:
         return False
     return True
@@ -223,27 +167,6 @@ def operators(session: ort.InferenceSession) -> set[str]:
     """Return the operators of a graph, as onnxruntime has simplified it."""
     groups = session.get_provider_graph_assignment_info()
     return {node.op_type for group in groups for node in group.get_nodes()}
-
-
-def plugin_devices(provider: str) -> list[Any]:
-    """Return the hardware that an installed plugin offers for an execution provider, or nothing.
-
-    The plugin is registered with onnxruntime, for the rest of the process, unless the program has
-    done that itself.
-    """
-    with _registering:  # onnxruntime refuses whoever comes second
-        found = _devices(provider)
-        if not found:
-            _register(provider)
-            found = _devices(provider)
-    return found
-
-
-def plugin(provider: str) -> str | None:
-    """Return the installed module that brings an execution provider, if there is one."""
-    modules = [module for known in KNOWN.values() if known.provider == provider
-               for module in known.plugins]  # fmt: skip
-    return next((module for module in modules if importlib.util.find_spec(module)), None)
 
 
 def _named(name: str, strict: bool, fallback: Device | None = None) -> Device:
@@ -271,61 +194,6 @@ def _provider(provider: Any) -> tuple[str, Mapping[str, str]]:
         f"each of providers must be a name or (name, options), got {provider!r}, as in "
         "[('CUDAExecutionProvider', {'device_id': 0}), 'CPUExecutionProvider']"
     )
-
-
-def _check_available(provider: str) -> None:
-    if provider in ort.get_available_providers() or plugin_devices(provider):
-        return
-    module = plugin(provider)
-    reason = (
-        f"{module} is installed and finds no hardware that it can use"
-        if module
-        else f"this onnxruntime ({ort.__version__}) has {', '.join(ort.get_available_providers())}"
-    )
-    raise DeviceError(f"{provider} cannot be had: {reason}; {_remedy(provider)}")
-
-
-def _remedy(provider: str) -> str:
-    for known in KNOWN.values():
-        if known.provider == provider:
-            return known.remedy
-    return "install an onnxruntime that has it, or choose another device"
-
-
-def _devices(provider: str) -> list[Any]:
-    return [device for device in ort.get_ep_devices() if device.ep_name == provider]
-
-
-@functools.cache
-def _register(provider: str) -> None:
-    module = plugin(provider)
-    if module is None:
-        return
-    try:
-        imported = importlib.import_module(module)
-        library = getattr(imported, "get_library_path", None) or imported.library_path
-        ort.register_execution_provider_library(provider, library())
-    except Exception as error:  # a broken plugin may raise whatever it likes
-        raise DeviceError(
-            f"{provider} cannot be had: the plugin {module} does not load: {error}; install it "
-            f"again, in a version made for onnxruntime {ort.__version__}"
-        ) from error
-
-
-def _add(options: ort.SessionOptions, provider: str, settings: Mapping[str, str]) -> None:
-    if provider == KNOWN["cuda"].provider:
-        _preload()
-    if provider in ort.get_available_providers():
-        options.add_provider(provider, dict(settings))
-    else:
-        options.add_provider_for_devices(plugin_devices(provider)[:1], dict(settings))
-
-
-@functools.cache
-def _preload() -> None:
-    """Load the CUDA libraries that pip has installed, where onnxruntime would not look."""
-    with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
-        ort.preload_dlls()
 
 
 def _warn_once(message: str) -> None:

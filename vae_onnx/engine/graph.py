@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+
 from vae_onnx import checks
 from vae_onnx.engine import device as devices
 from vae_onnx.engine import ortvalues

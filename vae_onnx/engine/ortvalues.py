@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+
 from vae_onnx.errors import InputError, InputTypeError
 
 

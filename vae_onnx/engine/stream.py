@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
 from vae_onnx import checks
 from vae_onnx.engine import progress
 from vae_onnx.errors import InputTypeError

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
 from vae_onnx import checks
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError

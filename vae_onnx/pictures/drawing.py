@@ -6,10 +6,11 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+
 from vae_onnx import checks
-from vae_onnx.autoencoder import MODELS
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.store import bundled
 
 
 def drawing_to_x(ink: npt.ArrayLike) -> Array:
@@ -42,6 +43,6 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
 
 @cache
 def _graph() -> Graph:
-    graph = Graph(MODELS / "drawing.onnx")
+    graph = Graph(bundled.DRAWING)
     graph.expect({"ink"}, {"x"})
     return graph

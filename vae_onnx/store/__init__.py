@@ -1,1 +1,4 @@
-"""Models on disk and on the Hugging Face Hub."""
+"""Where models are kept: in the package, in a folder, on the Hugging Face Hub.
+
+Reading order: `bundled`, `model_files` (the files of a model's folder), `hub`.
+"""

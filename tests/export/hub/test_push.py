@@ -11,7 +11,7 @@ import yaml
 import vae_onnx
 from export import __main__ as command_line
 from export.hub.push import OURS
-from vae_onnx.autoencoder import MODELS
+from vae_onnx.store import bundled
 
 GRAPHS = {"encoder.onnx", "decoder.onnx", "encoder.int8.onnx", "decoder.int8.onnx"}
 NAMES = {*GRAPHS, "card.json", "latents.npz", "history.jsonl", "README.md"}
@@ -20,7 +20,7 @@ NAMES = {*GRAPHS, "card.json", "latents.npz", "history.jsonl", "README.md"}
 @pytest.fixture
 def model(tmp_path):
     """A model folder of its own."""
-    return shutil.copytree(MODELS / "mnist-vae", tmp_path / "mnist-vae")
+    return shutil.copytree(bundled.FOLDER / "mnist-vae", tmp_path / "mnist-vae")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_an_earlier_model_had_is_removed_and_all_else_stays(hub, push, mode
 
 @pytest.mark.parametrize("name", vae_onnx.models())
 def test_the_dry_run_writes_the_card_and_sends_nothing(hub, push, tmp_path, name):
-    model = shutil.copytree(MODELS / name, tmp_path / name)
+    model = shutil.copytree(bundled.FOLDER / name, tmp_path / name)
     code, out, _ = push(model, f"me/{name}", "--dry-run")
     assert code == 0
     assert hub.requests == []

@@ -13,7 +13,7 @@ import pytest
 
 import vae_onnx
 from vae_onnx import DeviceError, DeviceWarning, InputError, InputTypeError
-from vae_onnx.engine import device
+from vae_onnx.engine import device, providers
 
 CPU = "CPUExecutionProvider"
 
@@ -22,9 +22,9 @@ CPU = "CPUExecutionProvider"
 def fresh(monkeypatch):
     """Nothing has been said or registered yet."""
     monkeypatch.setattr(device, "_warned", set())
-    device._register.cache_clear()
+    providers._register.cache_clear()
     yield
-    device._register.cache_clear()
+    providers._register.cache_clear()
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def cuda_listed(monkeypatch):
     listed = ["CUDAExecutionProvider", CPU]
     monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
     monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load libcudart.so.13"))
-    device._preload.cache_clear()
+    providers._preload.cache_clear()
     yield
-    device._preload.cache_clear()
+    providers._preload.cache_clear()
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def plugin(monkeypatch):
         time.sleep(0.01)
         fake.offered = [types.SimpleNamespace(ep_name=name) for name in fake.devices]
 
-    monkeypatch.setattr(device, "plugin", lambda _: "onnxruntime_ep_openvino")
-    monkeypatch.setattr(device.importlib, "import_module", lambda _: fake.module)
+    monkeypatch.setattr(providers, "plugin", lambda _: "onnxruntime_ep_openvino")
+    monkeypatch.setattr(providers.importlib, "import_module", lambda _: fake.module)
     monkeypatch.setattr(ort, "register_execution_provider_library", register)
     monkeypatch.setattr(ort, "get_ep_devices", lambda: fake.offered)
     return fake
@@ -85,8 +85,8 @@ def test_nodes_without_a_name_go_by_their_operator(graphs):
 def test_providers_are_spelled_as_onnxruntime_does(graphs):
     z = [[0.1, 0.2]]
     expected = vae_onnx.load(graphs / "vae").decode(z)
-    for providers in ([CPU], ((CPU, {}),), [(CPU, {"use_arena": 1})]):
-        model = vae_onnx.load(graphs / "vae", providers=providers, strict=True)
+    for asked in ([CPU], ((CPU, {}),), [(CPU, {"use_arena": 1})]):
+        model = vae_onnx.load(graphs / "vae", providers=asked, strict=True)
         np.testing.assert_array_equal(model.decode(z), expected)
         assert model.device == CPU
 
@@ -197,8 +197,8 @@ def test_a_broken_plugin_is_an_error(plugin):
 def test_names_and_remedies():
     assert device.pick("cpu").on_cpu
     assert all(known.remedy and known.provider.endswith("Provider") for known in
-               device.KNOWN.values())  # fmt: skip
-    assert len({known.provider for known in device.KNOWN.values()}) == len(device.KNOWN)
+               providers.KNOWN.values())  # fmt: skip
+    assert len({known.provider for known in providers.KNOWN.values()}) == len(providers.KNOWN)
 
 
 def test_nothing_on_stdout():

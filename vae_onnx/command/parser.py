@@ -1,0 +1,177 @@
+"""The command line of `vae-onnx`: what can be typed, and how a command ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import vae_onnx
+from vae_onnx import doctor
+from vae_onnx.command import files, verbs
+from vae_onnx.errors import VaeOnnxError
+from vae_onnx.evaluation import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.out:
+            files.check_output(options.out, options.suffixes)
+        options.run(options)
+    except (VaeOnnxError, MemoryError) as error:
+        print(f"vae-onnx: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vae-onnx",
+        description="Run trained autoencoders on files, without PyTorch.",
+        epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
+        "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
+        "Hub: pip install huggingface_hub; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
+        "need Pillow: pip install pillow.",
+    )
+    parser.add_argument("--version", action="version", version=vae_onnx.__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = _command(commands, verbs.info, "list the bundled models, or describe one")
+    command.add_argument("model", nargs="?", metavar="MODEL")
+
+    command = _command(commands, verbs.encode, "images -> z (N, latent_dim), for a VAE the mean")
+    _add_images(command)
+    command.add_argument(
+        "-o", "--out", type=Path, help=".npy file; without it, z is printed, one row an image"
+    )
+    command.set_defaults(suffixes=(".npy",))
+
+    command = _command(commands, verbs.decode, "z (N, latent_dim) -> pictures")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("z", type=Path, metavar="Z", help=".npy file, (N, latent_dim)")
+    _add_out(command)
+
+    command = _command(commands, verbs.reconstruct, "images -> z -> pictures")
+    _add_images(command)
+    command.add_argument(
+        "--seed", type=int, help="draw z from the VAE's posterior; without it, z is the mean"
+    )
+    _add_out(command)
+
+    command = _command(commands, verbs.sample, "z ~ N(0, I) -> pictures")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("-n", type=int, default=64, help="how many (default %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="of the draw (default %(default)s)")
+    _add_out(command)
+
+    command = _command(
+        commands, verbs.evaluate, "images -> ELBO, log p(x), kNN accuracy ... of a model"
+    )
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help=".npy file of images (uint8 in 0..255 or float in 0..1), or an IDX file such as "
+        "t10k-images-idx3-ubyte, whose labels are found beside it",
+    )
+    command.add_argument("--labels", type=Path, help=".npy or IDX file, a class for each image")
+    command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
+    command.add_argument(
+        "--draws",
+        type=int,
+        default=Settings.draws,
+        help="samples of a VAE's noise per image for the ELBO (default %(default)s)",
+    )
+    command.add_argument(
+        "--k",
+        type=int,
+        default=Settings.k,
+        help="samples per image for the importance-weighted log p(x) (default %(default)s)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
+    )
+    command.add_argument("-o", "--out", type=Path, help=".json file to write the figures to")
+    command.set_defaults(suffixes=(".json",))
+
+    command = _command(commands, verbs.grid, "the 2-D latent space, decoded side by side")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--side", type=int, default=20, help="pictures a side (default %(default)s)"
+    )
+    _add_out(command)
+
+    command = _command(commands, verbs.save, "the files of a model -> a folder, such as ./MODEL")
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is missing")
+    command.add_argument(
+        "--overwrite", action="store_true", help="put it in the place of another model there"
+    )
+
+    command = _command(commands, verbs.bench, "how fast a model is here, beside a bare onnxruntime")
+    command.add_argument("model", nargs="?", default="mnist-vae", metavar="MODEL")
+    command.add_argument(
+        "--batch-sizes",
+        type=int,
+        nargs="+",
+        default=(1, 16, 256, 4096),
+        metavar="N",
+        help="rows of a call (default 1 16 256 4096)",
+    )
+    command.add_argument(
+        "--rounds", type=int, default=15, help="turns of each (default %(default)s)"
+    )
+    command.add_argument("--device", default="auto", help="cpu, cuda, ... (default %(default)s)")
+    command.add_argument("--threads", type=int, help="by default all that there are")
+    command.add_argument(
+        "--precision", default="float32", help="float32, float16 or int8 (default %(default)s)"
+    )
+
+    # For the list in --help: `vae_onnx.__main__` runs it, without what this module imports.
+    commands.add_parser("doctor", help=doctor.SUMMARY, add_help=False)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(run.__name__, help=summary, description=summary)
+    command.set_defaults(run=run, out=None, suffixes=files.PICTURES)
+    return command
+
+
+def _add_images(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="one .npy file (uint8 in 0..255 or float in 0..1), or picture files of the model's "
+        "size, light ink on dark paper",
+    )
+    command.add_argument(
+        "--drawing",
+        action="store_true",
+        help="pictures of any size, each with one drawing: centred and scaled as MNIST's digits; "
+        "all that is not exactly paper (black, with --invert white) counts as ink",
+    )
+    command.add_argument(
+        "--invert", action="store_true", help="the pictures show dark ink on light paper"
+    )
+
+
+def _add_out(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        help=".npy: the pictures, float32 in 0..1; .png: one sheet of all",
+    )
