@@ -11,6 +11,8 @@ from typing import Any, Final, Literal, Self, get_args
 from export.errors import ConfigError
 
 DRAWS = 16  # samples of a VAE's noise per test image
+NOISE_SEED = 0  # of that noise
+BATCH = 1000  # images that are evaluated at once; has no influence on the result
 
 DATASETS = ("fashion-mnist", "mnist")
 FOLDER = "folder:"  # before the path of a user's own images

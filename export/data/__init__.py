@@ -1,1 +1,4 @@
-"""The data sets, and folders of pictures as data sets."""
+"""The data sets, each split held as one tensor, and folders of pictures as data sets.
+
+Reading order: `datasets`, `folder`.
+"""

@@ -6,53 +6,24 @@ The folder is all that crosses to the runtime, and all that a stranger needs to 
 import dataclasses
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import vae_onnx
 from export.config import DATASETS, Config
 from export.data import datasets
-from export.errors import UserError
+from export.graphs.freezing import PictureDecoder, to_onnx
+from export.graphs.parity import check_parity
 from export.networks.mlp import AE, VAE, codes, parameters
 from export.report import evaluate
 from export.training import checkpoint, record
-from vae_onnx.engine.graph import Array
 from vae_onnx.store import model_files
-
-OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
-BATCH_SIZES: Final = (1, 2, 7, 1000)
-TOLERANCE: Final = 1e-5
-
-
-class ParityError(UserError, RuntimeError):
-    """A graph does not compute what its torch module computes."""
-
-
-class PictureDecoder(nn.Module):
-    """The decoder as it is used: z to the means of p(x | z), in the shape of the images.
-
-    The sigmoid is written out: onnxruntime's own gives exactly 0 below a logit of about -16, where
-    1 / (1 + exp(-logits)) keeps seven digits down to -87, and with them the nats of p(x | z).
-    """
-
-    def __init__(self, model: VAE | AE) -> None:
-        super().__init__()
-        self.decoder = model.decoder
-        self.image_shape = model.image_shape
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Decode z (N, latent_dim) to x_recon (N, channels, height, width) in [0, 1]."""
-        p = (1 + (-self.decoder(z)).exp()).reciprocal()
-        x_recon: Tensor = p.unflatten(1, self.image_shape)
-        return x_recon
 
 
 def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
@@ -93,104 +64,6 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
     history = (run / record.HISTORY).read_bytes()
     write_folder(out, graphs, card, history, z, test.labels)
     print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
-
-
-def to_onnx(
-    module: nn.Module, name: str, example: Tensor, outputs: list[str], told: dict[str, str]
-) -> onnx.ModelProto:
-    """Export a module of one input with a dynamic batch as a checked, self-describing graph.
-
-    Args:
-        module: The module, in evaluation mode.
-        name: Name of its input.
-        example: (N, ...) float32 input, N >= 1.
-        outputs: Names of its outputs.
-        told: The metadata.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's, about its own inside
-        program = torch.onnx.export(
-            module,
-            (torch.cat([example[:1]] * 3),),  # of a batch of one, torch would make a constant
-            dynamo=True,
-            external_data=False,
-            opset_version=OPSET,
-            input_names=[name],
-            output_names=outputs,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            verbose=False,
-        )
-    assert program is not None  # it is None without dynamo only
-    proto = program.model_proto
-    strip(proto)
-    fold_negations(proto.graph)
-    proto.graph.name = f"{told['name']} {told['graph']}"
-    onnx.helper.set_model_props(proto, told)
-    onnx.checker.check_model(proto, full_check=True)
-    return proto
-
-
-def strip(proto: onnx.ModelProto) -> None:
-    """Take out what the exporter tells of its own machine: stack traces and local paths."""
-    del proto.metadata_props[:]
-    graph = proto.graph
-    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
-    del graph.value_info[:]
-
-
-def fold_negations(graph: onnx.GraphProto) -> None:
-    """Let every matrix product whose negative is wanted compute that, which costs nothing."""
-    makers = {name: node for node in graph.node for name in node.output}
-    for node in [node for node in graph.node if node.op_type == "Neg"]:
-        product = makers[node.input[0]]
-        readers = [other for other in graph.node if product.output[0] in other.input]
-        if product.op_type != "Gemm" or len(readers) > 1:
-            continue
-        for factor in product.attribute:
-            if factor.name in ("alpha", "beta"):  # the exporter writes both
-                factor.f = -factor.f
-        product.output[0] = node.output[0]
-        graph.node.remove(node)
-
-
-def check_parity(proto: onnx.ModelProto, module: nn.Module, inputs: Tensor) -> None:
-    """Compare a graph with its module at several batch sizes.
-
-    Args:
-        proto: The graph.
-        module: What it was made from.
-        inputs: (N, ...) float32.
-
-    Raises:
-        ParityError: An output differs by more than 1e-5, relative to the largest magnitude in it
-            where that is above 1.
-    """
-    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    repeats = -(-max(BATCH_SIZES) // len(inputs))  # a small test set is shown more than once
-    inputs = torch.cat([inputs] * repeats)
-    for batch_size in BATCH_SIZES:
-        batch = inputs[:batch_size]
-        with torch.inference_mode():
-            result = module(batch)
-        expected = result if isinstance(result, tuple) else (result,)
-        got = session.run(None, {name: batch.numpy()})
-        for port, ours, theirs in zip(session.get_outputs(), got, expected, strict=True):
-            error = relative_error(ours, theirs.numpy())
-            if not error <= TOLERANCE:  # written so that NaN fails too
-                raise ParityError(
-                    f"{proto.graph.name}: {port.name} differs from torch by {error:.2e} at batch "
-                    f"size {batch_size}, allowed is {TOLERANCE:.0e}; nothing was written"
-                )
-
-
-def relative_error(got: Array, expected: Array) -> float:
-    """Largest difference, relative to the largest expected magnitude where that is above 1."""
-    if got.shape != expected.shape:
-        return float("inf")
-    return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
 
 
 def describe(

@@ -1,1 +1,4 @@
-"""A model folder to the Hugging Face Hub."""
+"""A model folder to the Hugging Face Hub.
+
+Reading order: `push` (the command), `model_card` (the page that goes with it).
+"""

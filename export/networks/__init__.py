@@ -1,1 +1,4 @@
-"""The networks that are trained, with weights and without anything else."""
+"""The networks that are trained: weights in, logits out, and nothing about training.
+
+Reading order: `mlp`, the report's two.
+"""

@@ -5,11 +5,11 @@ graphs, with the same noise, so that `vae-onnx evaluate` gives the same figures.
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
-from export.config import DRAWS
+from export.config import BATCH, DRAWS, NOISE_SEED
 from export.data.datasets import Split, load_test
 from export.errors import ConfigError
 from export.networks.mlp import AE, VAE
@@ -20,9 +20,6 @@ from vae_onnx.engine import progress
 from vae_onnx.engine.graph import Array
 from vae_onnx.evaluation import Settings
 from vae_onnx.likelihood import Decode
-
-NOISE_SEED: Final = 0
-BATCH: Final = 1000  # images at once; has no influence on the result
 
 
 def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from torch.utils.tensorboard import SummaryWriter
 
 from export.config import Config
-from export.report import figures
+from export.training import curves
 from export.training.record import CURVES, Epoch
 
 TENSORBOARD: Final = "tensorboard"  # folder of the event files within the run folder
@@ -42,8 +42,8 @@ class Tracker:
             self._draw(history)
 
     def _draw(self, history: list[Epoch]) -> None:
-        with mpl.rc_context(figures.STYLE):
-            figures.save(self._curves, figures.training_curves(self._config, history))
+        with mpl.rc_context(curves.STYLE):
+            curves.save(self._curves, curves.training_curves(self._config, history))
         self._drawn = time.monotonic()
 
 

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from tqdm import tqdm
 
-from export.config import Config
+from export.config import BATCH, NOISE_SEED, Config
 from export.errors import DivergedError
 from export.networks.mlp import AE, VAE, build
-from export.report.evaluate import BATCH, NOISE_SEED
 from export.training.distributed import Group
 from export.training.objective import Objective
 from export.training.record import Losses

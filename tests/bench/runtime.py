@@ -13,7 +13,7 @@ from onnx import numpy_helper
 import vae_onnx
 from export.config import Config
 from export.experiments.speedrun import SIDE
-from export.graphs.model_folder import PictureDecoder
+from export.graphs.freezing import PictureDecoder
 from export.markdown import table
 from export.networks.mlp import build
 from vae_onnx.command.bench import Call, Timing, alternate, bench, milliseconds

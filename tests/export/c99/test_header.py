@@ -82,13 +82,13 @@ def headers(tmp_path_factory):
     """Write the header of a bundled model once; returns it and what the command printed."""
     folder, written = tmp_path_factory.mktemp("headers"), {}
 
-    def header(name, precision="float32"):
+    def write(name, precision="float32"):
         if (name, precision) not in written:
             out = folder / precision / f"{name}.h"
             written[name, precision] = header.write(name, out, precision)
         return written[name, precision]
 
-    return header
+    return write
 
 
 # The bundled models
@@ -329,7 +329,7 @@ def test_any_hidden_and_latent_size(tmp_path):
     """As `python -m export onnx` writes them, but for their weights: sizes that nothing divides."""
     torch = pytest.importorskip("torch")
     from export.config import Config
-    from export.graphs import model_folder
+    from export.graphs import freezing
     from export.networks import mlp
 
     torch.manual_seed(0)
@@ -339,9 +339,9 @@ def test_any_hidden_and_latent_size(tmp_path):
     x, z = torch.rand(3, 1, 28, 28), torch.randn(3, 5)
     for name, part, inputs, port, outputs in (
         ("encoder", module.encoder, x, "x", ["mu", "log_var"]),
-        ("decoder", model_folder.PictureDecoder(module), z, "z", ["x_recon"]),
+        ("decoder", freezing.PictureDecoder(module), z, "z", ["x_recon"]),
     ):
-        proto = model_folder.to_onnx(part, port, inputs, outputs, told | {"graph": name})
+        proto = freezing.to_onnx(part, port, inputs, outputs, told | {"graph": name})
         onnx.save(proto, tmp_path / f"{name}.onnx")
     loaded = vae_onnx.load(tmp_path)
     written = header.write(str(tmp_path), tmp_path / "model.h")

@@ -15,7 +15,7 @@ import vae_onnx
 from export import __main__ as command
 from export.config import Config
 from export.data import datasets
-from export.graphs import model_folder
+from export.graphs import freezing, model_folder, parity
 from export.networks import mlp
 from export.training.run import train
 from vae_onnx import evaluation
@@ -74,7 +74,7 @@ def config_of(folder):
 
 def assert_agree(got, expected):
     for ours, theirs in zip(got, expected, strict=True):
-        assert model_folder.relative_error(np.asarray(ours), np.asarray(theirs)) <= 1e-5
+        assert parity.relative_error(np.asarray(ours), np.asarray(theirs)) <= 1e-5
 
 
 # The export
@@ -154,7 +154,7 @@ def test_the_metadata_stands_in_both_graphs(exported, run):
 @pytest.fixture
 def spoiled(monkeypatch):
     """An exporter that gets one weight wrong by a thousandth."""
-    original = model_folder.to_onnx
+    original = freezing.to_onnx
 
     def to_onnx(*arguments):
         proto = original(*arguments)
@@ -175,7 +175,7 @@ def test_a_failed_gate_writes_nothing_and_exits_non_zero(spoiled, run, tmp_path,
 
 def test_a_failed_gate_keeps_the_model_that_was_there(spoiled, run, exported):
     before = {path: path.read_bytes() for path in exported.iterdir()}
-    with pytest.raises(model_folder.ParityError, match="nothing was written"):
+    with pytest.raises(parity.ParityError, match="nothing was written"):
         model_folder.export_run(run, exported)
     assert {path: path.read_bytes() for path in exported.iterdir()} == before
 
@@ -184,10 +184,10 @@ def test_the_gate_fails_at_nan(exported):
     rebuilt = torch_model(exported, config_of(exported))
     proto = onnx.load(exported / "encoder.onnx")
     x = torch.rand(1000, 1, 28, 28)
-    model_folder.check_parity(proto, rebuilt.encoder, x)
+    parity.check_parity(proto, rebuilt.encoder, x)
     rebuilt.encoder.hidden.bias.data[:] = float("nan")
-    with pytest.raises(model_folder.ParityError):
-        model_folder.check_parity(proto, rebuilt.encoder, x)
+    with pytest.raises(parity.ParityError):
+        parity.check_parity(proto, rebuilt.encoder, x)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_the_gate_fails_at_nan(exported):
     ],
 )
 def test_relative_error(got, expected, error):
-    result = model_folder.relative_error(np.array(got), np.array(expected))
+    result = parity.relative_error(np.array(got), np.array(expected))
     np.testing.assert_equal(result, error)
 
 
@@ -229,7 +229,7 @@ def test_committed_graphs_agree_with_reference_and_torch(bundled, test_images, b
     codes = bundled.encode(x)
     for graph, module, value in (
         (bundled.encoder.graph, rebuilt.encoder, x),
-        (bundled.decoder.graph, model_folder.PictureDecoder(rebuilt), codes),
+        (bundled.decoder.graph, freezing.PictureDecoder(rebuilt), codes),
     ):
         got = graph(value)
         assert_agree(
@@ -267,7 +267,7 @@ def test_a_negation_is_folded_into_its_product_alone():
             e = Relu(x)
             w = Neg(e)
         }""")
-    model_folder.fold_negations(graph)
+    freezing.fold_negations(graph)
     assert [node.op_type for node in graph.node] == ["Gemm", "Gemm", "Neg", "Add", "Relu", "Neg"]
     first, second = graph.node[:2]
     assert [attribute.f for attribute in first.attribute] == [-1, -1]

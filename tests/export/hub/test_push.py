@@ -10,7 +10,7 @@ import yaml
 
 import vae_onnx
 from export import __main__ as command_line
-from export.hub.push import OURS
+from export.hub.model_card import OURS
 from vae_onnx.store import bundled
 
 GRAPHS = {"encoder.onnx", "decoder.onnx", "encoder.int8.onnx", "decoder.int8.onnx"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.config import Config
+from export.config import NOISE_SEED, Config
 from export.data.datasets import Split
 from export.errors import ConfigError
 from export.graphs import model_folder
@@ -61,7 +61,7 @@ def test_the_metrics_are_the_losses_of_training(small):
         },
         abs=1e-4,
     )
-    eps = np.random.default_rng(evaluate.NOISE_SEED).standard_normal((300, 1, 2), np.float32)
+    eps = np.random.default_rng(NOISE_SEED).standard_normal((300, 1, 2), np.float32)
     with torch.no_grad():
         logits, mu, log_var = MODELS["vae"](small.x, torch.from_numpy(eps[:, 0]))
     got = evaluate.metrics(MODELS["vae"], small, draws=1)

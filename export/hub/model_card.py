@@ -1,0 +1,149 @@
+"""The README.md of a model on the Hub."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from huggingface_hub import (
+    ModelCardData,
+)
+
+import vae_onnx
+from export import markdown
+from export.config import Config
+from export.errors import ConfigError, ModelError
+from export.training import card
+from vae_onnx.engine.graph import Port
+from vae_onnx.errors import VaeOnnxError
+from vae_onnx.store import model_files
+
+OURS: Final = "<!-- Written by `python -m export push`. Without this line, it stays as it is. -->"
+
+
+DATASETS: Final = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
+
+
+TASKS: Final = {"vae": "unconditional-image-generation", "ae": "image-feature-extraction"}
+
+
+def page(folder: Path, reference: str) -> str:
+    """Return the README.md for the repository of a model: one's own, or else the model card.
+
+    Args:
+        folder: The model folder.
+        reference: What `vae_onnx.load` will take.
+
+    Raises:
+        ModelError: The folder holds no complete model with a card of `python -m export onnx`.
+    """
+    try:
+        model = vae_onnx.load(folder)
+        model_files.verify(folder, "export it again")
+        told = model_files.read_card(folder)
+        own = folder / card.CARD
+        text = own.read_text(encoding="utf-8") if own.exists() else OURS
+    except (VaeOnnxError, UnicodeDecodeError) as error:
+        raise ModelError(f"{error}; nothing was sent") from error
+    if OURS not in text:
+        return text
+    try:
+        config = Config(**told["config"])
+        return _card(model, told, config, reference)
+    except (KeyError, TypeError, ConfigError) as error:
+        raise ModelError(
+            f"{folder / model_files.CARD} is not as `python -m export onnx` writes it, so that "
+            f"there is nothing to make a model card from ({error!r}); export the model again, or "
+            f"write a {card.CARD} of your own into the folder"
+        ) from error
+
+
+def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], config: Config, reference: str) -> str:
+    """Compose the model card of a repository from what the model and its record tell."""
+    facts = ("pixel_range", "polarity", "likelihood", "prior")
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    paragraphs = [
+        f"---\n{_metadata(model, config)}\n---",
+        OURS,
+        f"# {told['name']}",
+        f"{card.summary(config, told['parameters'])} It is two ONNX graphs, which vae-onnx runs "
+        "with numpy and onnxruntime alone, without PyTorch, and every other ONNX host as well.",
+        "## Use it",
+        "```sh\npip install 'vae-onnx[hub]'\n```",
+        f"```python\n{_usage(model, reference)}\n```",
+        "The files are downloaded once, and checked against the sha256 in `card.json` each time. "
+        "`offline=True` takes them from the cache alone.",
+        "## The graphs",
+        markdown.table(
+            ["file", "input", "outputs"],
+            [
+                [f"`{graph.path.name}`", _ports(graph.inputs), _ports(graph.outputs)]
+                for graph in (model.encoder.graph, model.decoder.graph)
+            ],
+        ),
+        "The batch is dynamic, and nothing in a graph is random.",
+        "\n".join(f"- {key.replace('_', ' ')}: {model.metadata[key]}" for key in facts),
+        *_variants(told.get("variants", {})),
+        "## How good it is",
+        *card.results(told["metrics"]),
+        "## How it was trained",
+        f"```sh\n{told['command']}\n```",
+        f"`card.json` lists all options. Exported by {versions}.",
+        "## What it is for",
+        card.purpose(config),
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _variants(told: Mapping[str, Any]) -> list[str]:
+    """Say what each variant in shorter numbers costs and saves, as `card.json` records it."""
+    if not told:
+        return []
+    rows = []
+    for name, measured in told.items():
+        change = markdown.signed(measured["total_change"])
+        ratios = measured["time_ratio"]["decode"]
+        rows.append(
+            [f'`precision="{name}"`', change, f"{ratios['1']:.2f}", f"{ratios['10000']:.2f}"]
+        )
+    header = ["variant", "nats per image", "decode 1", "decode 10,000"]
+    return [
+        "In shorter numbers: what is added to the loss, and the time where float32 takes 1.00.",
+        markdown.table(header, rows),
+    ]
+
+
+def _usage(model: vae_onnx.Autoencoder, reference: str) -> str:
+    channels, height, width = model.image_shape
+    shape = f"(16, {height}, {width}" + (")" if channels == 1 else f", {channels})")
+    lines = [
+        "import numpy as np",
+        "import vae_onnx",
+        "",
+        f'model = vae_onnx.load("{reference}")',
+        f"images = np.zeros({shape}, np.uint8)  # yours: uint8, or float in [0, 1]",
+        f"z = model.encode(images)  # (16, {model.latent_dim})",
+        f"x_recon = model.decode(z)  # {shape} float32 in [0, 1]",
+    ]
+    if model.kind == "vae":
+        lines += ["new = model.sample(16, np.random.default_rng(0))  # the same, from the prior"]
+    return "\n".join(lines)
+
+
+def _metadata(model: vae_onnx.Autoencoder, config: Config) -> str:
+    """Return what the Hub reads of a card; of somebody's own images there is no licence to tell."""
+    licence = model.metadata.get("licence")
+    dataset = DATASETS.get(config.dataset)
+    data = ModelCardData(
+        license=licence.lower() if licence else None,
+        library_name="vae-onnx",
+        pipeline_tag=TASKS[model.kind],
+        tags=["onnx", "onnxruntime", "autoencoder"] + ["vae"] * (model.kind == "vae"),
+        datasets=[dataset] if dataset else None,
+    )
+    return data.to_yaml(line_break="\n")
+
+
+def _ports(ports: Mapping[str, Port]) -> str:
+    return ", ".join(
+        f"`{name}` float32 [{', '.join(map(str, port.shape))}]" for name, port in ports.items()
+    )
