@@ -29,10 +29,10 @@ CPP = ["g++", "-std=c++11", *STRICT, "-x", "c++"]
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def compiled(compiler, header, model, out, *options):
+def compiled(compiler, path, model, out, *options):
     """Compile tests/export/c99/host.c around a header; returns the file."""
     name = header.prefix(model)
-    defined = [f'-DHEADER="{header}"', f"-DPREFIX={name}", f"-DSIZES={name.upper()}"]
+    defined = [f'-DHEADER="{path}"', f"-DPREFIX={name}", f"-DSIZES={name.upper()}"]
     defined += ["-DVAE"] if model.kind == "vae" else []
     command_line = [*compiler, *options, *defined, str(HOST), "-o", str(out), "-lm"]
     subprocess.run(command_line, check=True, timeout=300)
