@@ -13,6 +13,7 @@ from export.config import Config, Kind
 from export.data import datasets
 from export.data.datasets import Split
 from export.report import evaluate
+from export.training.run import train
 
 TINY = {"hidden_dim": 16, "epochs": 3, "batch_size": 64}
 
@@ -62,7 +63,7 @@ def tiny_run(
     def run(kind: Kind) -> Path:
         if kind not in finished:
             finished[kind] = folder / kind
-            run.train(Config(kind=kind, **TINY), *images, finished[kind])
+            train(Config(kind=kind, **TINY), *images, finished[kind])
             evaluate.evaluate(finished[kind], data_dir, draws=2, k=1)
         return finished[kind]
 

@@ -153,7 +153,7 @@ def test_a_table_is_aligned():
 
 
 def test_the_demo_shows_what_was_published():
-    told = json.loads((ROOT / "demo" / "data" / "published.json").read_text())
+    told = json.loads((ROOT / "demo" / "library" / "data" / "published.json").read_text())
     assert told == {f"{dataset}-{kind}": rows for (dataset, kind), rows in page.PUBLISHED.items()}
 
 

@@ -7,7 +7,7 @@ from export.training import cpu
 
 SCRIPT = """
 import torch
-from export.process import tuned
+from export.training.cpu import tuned
 
 torch.set_num_threads(2)
 with tuned():

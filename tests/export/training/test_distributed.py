@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 TWO_PROCESSES = """
 import sys
 from pathlib import Path
-from export import distributed
+from export.training import distributed
 
 def fail():
     raise ValueError("only the first")

@@ -59,9 +59,9 @@ def test_without_the_option_there_are_no_event_files(tmp_path, images):
 def test_the_curves_are_drawn_while_training(tmp_path, images, monkeypatch):
     drawn = []
     monkeypatch.setattr(tracking, "REDRAW_SECONDS", 0.0)
-    original = tracking.figures.save
+    original = tracking.curves.save
     monkeypatch.setattr(
-        tracking.figures, "save", lambda path, figure: (drawn.append(path), original(path, figure))
+        tracking.curves, "save", lambda path, figure: (drawn.append(path), original(path, figure))
     )
     run.train(CONFIG, *images, tmp_path)
     assert drawn == [tmp_path / tracking.CURVES] * 4  # after each epoch, and at the end
@@ -71,6 +71,6 @@ def test_the_curves_are_drawn_while_training(tmp_path, images, monkeypatch):
 
 def test_drawing_is_not_paid_at_every_epoch(tmp_path, images, monkeypatch):
     drawn = []
-    monkeypatch.setattr(tracking.figures, "save", lambda path, figure: drawn.append(path))
+    monkeypatch.setattr(tracking.curves, "save", lambda path, figure: drawn.append(path))
     run.train(CONFIG, *images, tmp_path)
     assert len(drawn) == 1  # at the end
