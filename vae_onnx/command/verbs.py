@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 import vae_onnx
-from vae_onnx import evaluation
+from vae_onnx import contract, evaluation
 from vae_onnx.command import files, inputs
 from vae_onnx.engine import progress
 from vae_onnx.errors import InputError
@@ -68,14 +68,16 @@ def evaluate(options: argparse.Namespace) -> None:
     settings = Settings(options.draws, options.k, options.seed)
     model = vae_onnx.load(options.model)
     x, labels = inputs.read_data(options, model.image_shape)
-    codes = model.encode(x) if model.kind == "ae" else model.posterior(x)
+    has_prior = contract.has_normal_prior(model.metadata, model.kind)
+    codes = model.posterior(x) if has_prior else model.encode(x)
     result = evaluation.evaluate(
         x,
         codes,
-        lambda z: model.decoder.graph.batched(z, np.asarray)[0],
+        model.decoder.to_x_recon,
         labels,
         settings,
         progress.track,
+        contract.likelihood(model.metadata),
     )
     name = model.metadata.get("name", model.folder.name)
     print(evaluation.table(f"{name}, {options.data.name},", result))
