@@ -94,7 +94,7 @@ ablation: $(VENV)/.all
 
 # numpy's threads would take part where everything else is given one.
 bench: $(VENV)/.all chromium
-	$(BIN)/python -m export speedrun --page docs/training.md
+	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
 clean:

@@ -234,7 +234,10 @@ def report(runs: tuple[Path, ...], out: Path = Path("docs/report.md")) -> None:
 
 
 def speedrun(
-    seeds: tuple[int, ...] = (0, 1, 2), page: OptionalPath = None, data_dir: OptionalPath = None
+    seeds: tuple[int, ...] = (0, 1, 2),
+    page: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    device: Device = "auto",
 ) -> None:
     """Time how long the report's result on Fashion-MNIST takes, beside the report's own loop.
 
@@ -242,10 +245,11 @@ def speedrun(
         seeds: Of the runs, one after another.
         page: Markdown file to write the table to, between <!-- speedrun --> and <!-- /speedrun -->.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        device: Where both train; "auto" takes a GPU where there is one.
     """
     from export.experiments.speedrun import speedrun
 
-    speedrun(seeds, data_dir, page)
+    speedrun(seeds, data_dir, page, device)
 
 
 def ablation(

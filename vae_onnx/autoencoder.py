@@ -191,7 +191,7 @@ class Autoencoder:
 
         Raises:
             InputTypeError: x is none of these, or not float32.
-            InputError: Wrong shape, or not contiguous.
+            InputError: Wrong shape, not contiguous, or on a device where the model runs on the CPU.
         """
         (z, *_) = self.encoder.graph.on_device(to_ortvalue(x, "x", self.image_shape))
         return z
@@ -207,7 +207,7 @@ class Autoencoder:
 
         Raises:
             InputTypeError: z is none of these, or not float32.
-            InputError: Wrong shape, or not contiguous.
+            InputError: Wrong shape, not contiguous, or on a device where the model runs on the CPU.
         """
         (x_recon,) = self.decoder.graph.on_device(to_ortvalue(z, "z", (self.latent_dim,)))
         return x_recon

@@ -18,7 +18,14 @@ from vae_onnx.engine import device as devices
 from vae_onnx.engine import ortvalues
 from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
-from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
+from vae_onnx.errors import (
+    ClosedError,
+    DeviceError,
+    FileMissingError,
+    GraphError,
+    InputError,
+    accessing,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -156,13 +163,20 @@ class Graph:
         """Run the graph on a value where it lies; the outputs come to lie there too.
 
         Raises:
+            InputError: The value lies on a device, and the graph runs on the CPU.
             GraphError: The graph does not take the value.
         """
+        kind, number = ortvalues.place(value)
+        if self.device.on_cpu and kind != "cpu":
+            raise InputError(
+                f"{self._input} lies on {kind}, and the model runs on the CPU: load it with "
+                f"device={kind!r}, or pass {self._input} from the CPU's memory"
+            )
         binding = self._session.io_binding()
         try:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
-                binding.bind_output(name, *ortvalues.place(value))
+                binding.bind_output(name, kind, number)
             binding.synchronize_inputs()  # what made the value may yet be at work on a GPU's stream
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
