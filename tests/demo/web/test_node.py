@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import vae_onnx
-from demo.web.build import HERE as SOURCES
+from demo.web import join
 from demo.web.build import ROOT
 
 HERE = Path(__file__).parent
@@ -26,14 +26,16 @@ def run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedPr
 
 @pytest.fixture(scope="session")
 def example(install: Callable[[Path], Path]) -> Path:
-    return install(ROOT / "demo" / "embed" / "node")
+    folder = install(ROOT / "demo" / "embed" / "node")
+    join.write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def told(example: Path, models: Path) -> dict[str, Any]:
+def told(example: Path, module: Path, models: Path) -> dict[str, Any]:
     """What checks.js finds in Node."""
     vectors = ROOT / "tests" / "golden"
-    result = run("node", HERE / "node.js", SOURCES / "vae.js", models, vectors)
+    result = run("node", HERE / "node.js", module, models, vectors)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return json.loads(result.stdout)
@@ -56,9 +58,11 @@ def test_what_cannot_be_taken_is_refused(told: dict[str, Any], refused: dict[str
         assert told["refusals"][what].startswith(expected), (what, told["refusals"][what])
 
 
-def test_onnxruntime_is_found_where_the_module_lies(example: Path, tmp_path: Path) -> None:
+def test_onnxruntime_is_found_where_the_module_lies(
+    example: Path, module: Path, tmp_path: Path
+) -> None:
     """`load(folder)` alone, as in a project that has installed onnxruntime-node."""
-    shutil.copy(SOURCES / "vae.js", tmp_path / "vae.mjs")
+    shutil.copy(module, tmp_path / "vae.mjs")
     folder = vae_onnx.load("mnist-ae").folder
     script = (
         f"const m = await (await import('./vae.mjs')).load({str(folder)!r}); console.log(m.kind)"
@@ -104,7 +108,9 @@ def test_the_example_says_how_it_is_called(example: Path) -> None:
     assert "usage: node reconstruct.js drawing.png redrawn.png" in result.stderr
 
 
-def test_types(example: Path, install: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_types(
+    example: Path, install: Callable[[Path], Path], module: Path, tmp_path: Path
+) -> None:
     """A TypeScript program against vae.d.ts, and vae.js against its own comments."""
     assert example.is_dir()  # the program imports onnxruntime-node's types
     paths = {"onnxruntime-node": [f"{example}/node_modules/onnxruntime-node"]}
@@ -122,8 +128,8 @@ def test_types(example: Path, install: Callable[[Path], Path], tmp_path: Path) -
     tsc = install(HERE) / "node_modules" / "typescript" / "bin" / "tsc"
     program = {"compilerOptions": options, "files": [str(HERE / "types.mts")]}
     options = {**options, "allowJs": True, "checkJs": True, "noUncheckedIndexedAccess": False}
-    module = {"compilerOptions": options, "files": [str(SOURCES / "vae.js")]}
-    for config in (program, module):
+    sources = [str(module), str(join.SOURCES / "vae.js")]  # joined, and as it is written
+    for config in (program, {"compilerOptions": options, "files": sources}):
         (tmp_path / "tsconfig.json").write_text(json.dumps(config))
         result = run("node", tsc, "--project", tmp_path)
         assert result.stdout == ""
