@@ -17,6 +17,7 @@ const OURS = "vae-onnx's static page"; // stands in index.html and in here: what
 const PATIENCE = 3000; // milliseconds for a server to answer, until it counts as none
 
 const current = new Set(); // ids of the clients whose page is of this version
+let left = false; // the site is gone, and this worker with it, but for the pages that it brought
 
 self.addEventListener("install", (event) => event.waitUntil(fill()));
 self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
@@ -51,7 +52,7 @@ async function takeOver() {
 
 /** Who opens a page gets the server's, if there is one. */
 async function visit(event, path) {
-  const asked = ask(new Request(event.request, { cache: "no-cache" }));
+  const asked = ask(event.request);
   const staying = stay(path === "index.html" ? asked : undefined);
   event.waitUntil(staying);
   const served = await Promise.race([asked, pause(PATIENCE)]);
@@ -71,17 +72,23 @@ async function visit(event, path) {
 
 /** A page of this version gets what is kept; any other one the server's file, if there is a server. */
 async function answer(event, path) {
-  if (current.has(event.clientId)) return (await keptFile(path)) ?? fetch(event.request);
-  const client = await self.clients.get(event.clientId);
-  if (client && pathOf(client) !== "index.html") return fetch(event.request);
-  return (await ask(event.request)) ?? (await keptFile(path)) ?? Response.error();
+  const known = current.has(event.clientId);
+  const page = known ? null : await self.clients.get(event.clientId);
+  const foreign = page && pathOf(page) !== "index.html";
+  return (
+    (known && (await keptFile(path))) ||
+    (await ask(event.request, foreign || left ? "reload" : "no-cache")) ||
+    (!foreign && (await keptFile(path))) ||
+    Response.error()
+  );
 }
 
 /** Stay as long as the site is there. `page` is what the server gives for it, where that is known. */
 async function stay(page) {
-  const script = ask(new Request(self.location.href, { cache: "no-cache" }));
+  const script = ask(self.location.href);
   const gone = await Promise.all([script, page].map(isGone));
   if (!gone.includes(true)) return;
+  left = true;
   await self.registration.unregister();
   await forget(() => true);
 }
@@ -100,9 +107,12 @@ async function forget(which) {
   await Promise.all(ours.map((name) => caches.delete(name)));
 }
 
-/** What a server answers, or null where there is none. */
-function ask(request) {
-  return fetch(request).catch(() => null);
+/**
+ * What the server answers, or null where there is none. By default it is not asked whether what the browser
+ * has is still good: of a site with older files it would say so, whoever's they are.
+ */
+function ask(request, cache = "reload") {
+  return fetch(new Request(request, { cache })).catch(() => null);
 }
 
 function pause(milliseconds) {
