@@ -36,8 +36,8 @@ def join(sources: Path = SOURCES) -> str:
     """The modules in a folder as one, which exports what its `vae.js` exports.
 
     Raises:
-        ValueError: A module imports in a circle, from elsewhere, or what is not exported there, uses
-            another form of import or export than `{ names }`, or two share a name at the top.
+        ValueError: A module imports in a circle, from elsewhere, or what is not exported there; it
+            imports or exports in another form than `{ names }`; two share a name at the top.
     """
     entry = (sources / ENTRY).read_text(encoding="utf-8")
     public: set[str] = set()

@@ -46,6 +46,26 @@ def install(npm: str) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command to its end, whatever it ends with."""
+
+    def run_one(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
+        )
+
+    return run_one
+
+
+@pytest.fixture(scope="session")
+def example(install: Callable[[Path], Path]) -> Path:
+    """The example of Node, ready to run."""
+    folder = install(NODE)
+    join.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """vae.js as it is handed out, its types beside it."""
     folder = tmp_path_factory.mktemp("module")
@@ -142,7 +162,7 @@ def refused() -> dict[str, str]:
         "broken seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got 0.5",
         "negative seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got -1",
         "ink as floats": "InputTypeError: ink must be a Uint8Array or Uint8ClampedArray, 0 paper "
-        "to 255 ink, got Float32Array; use Uint8Array.from(ink, (value) => Math.round(255 * value))",
+        "to 255 ink, got Float32Array; use Uint8Array.from(ink, (value) => Math.round(",
         "ink of a canvas": "InputError: ink must hold height * width = 4 bytes, one a pixel, got "
         "16; of RGBA, pictureToInk({ data: ink, width, height }) makes it",
         "ink without a size": "InputError: width must be an integer from 1",

@@ -1,11 +1,13 @@
 """The service worker: the page works without a server, and leaves the origin to who has it next."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -82,7 +84,7 @@ def test_the_second_visit_needs_no_server(visitor: BrowserContext, site: Path) -
 
 def test_a_server_in_trouble_counts_as_none(visitor: BrowserContext, site: Path) -> None:
     class Broken(Files):
-        def do_GET(self) -> None:
+        def send_head(self) -> None:
             self.send_error(HTTPStatus.BAD_GATEWAY)
 
     with served(site) as address:
@@ -138,7 +140,7 @@ def test_a_server_that_has_a_page_for_everything(
     visitor: BrowserContext, site: Path, other: Path
 ) -> None:
     class Fallback(Files):
-        def send_head(self):  # type: ignore[no-untyped-def]
+        def send_head(self) -> io.BytesIO | BinaryIO | None:
             if not Path(self.translate_path(self.path)).is_file():
                 self.path = "/index.html"
             return super().send_head()
