@@ -20,10 +20,17 @@ def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
 
     Raises:
         InputError: It is a ragged sequence.
-        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient.
+        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient, or
+            some of it is masked.
     """
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        masked = isinstance(value, np.ndarray) and getattr(value, "mask", False)
+        if np.any(masked):  # which numpy would drop without a word
+            raise InputTypeError(f"{name} must not be masked; pass `{name}.filled(0)`")
+        return array
+    except InputTypeError:
+        raise
     except MemoryError:
         raise
     except ValueError as error:
@@ -33,6 +40,11 @@ def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
         raise InputTypeError(
             f"{name} must be what numpy makes an array of, got {type(value).__name__}: {error}"
         ) from error
+
+
+def expression(value: npt.ArrayLike, name: str) -> str:
+    """Return the expression of Python that is the value as an array, for a remedy."""
+    return name if isinstance(value, np.ndarray) else f"np.asarray({name})"
 
 
 def path(value: str | os.PathLike[str], name: str) -> Path:

@@ -5,10 +5,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from export.errors import DataError
+from vae_onnx.errors import FileError
+from vae_onnx.pictures import files
 
 LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to train on
 
@@ -16,8 +18,8 @@ LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to
 def read(folder: Path, image_size: int) -> tuple[npt.NDArray[np.uint8], list[str], list[int]]:
     """Read every picture of a folder, of any size and mode, as grey squares.
 
-    A picture is cropped to its middle square and scaled with anti-aliasing; where it is
-    transparent it is black. Pictures in folders below are of the class that their folder is named
+    A picture is read as `vae_onnx.read_picture` does, cropped to its middle square and scaled with
+    anti-aliasing. Pictures in folders below are of the class that their folder is named
     after; those in the folder itself are all of one class.
 
     Args:
@@ -58,19 +60,9 @@ def _pictures(folder: Path) -> list[Path]:
     )
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey down; Pillow's own conversion would cut it off at 255."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture) // 257).clip(0, 255).astype(np.uint8))
-
-
 def _read(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
     try:
-        with Image.open(path) as file:
-            picture = _eight_bits(ImageOps.exif_transpose(file)).convert("RGBA")
-    except Exception as error:  # Pillow answers a broken file with errors of a dozen kinds
-        raise DataError(f"{path} is not a readable picture ({error}); remove or mend it") from error
-    opaque = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("L")
-    square = ImageOps.fit(opaque, (image_size, image_size), Image.Resampling.LANCZOS)
-    return np.asarray(square)
+        picture = files.read(path)
+    except FileError as error:
+        raise DataError(f"{error}; or remove it") from error
+    return files.fitted(picture.grey, image_size, image_size)
