@@ -129,27 +129,34 @@ def _up_to(most: int, file: Readable) -> bytearray:
     return content
 
 
+def is_idx_of_images(path: Path) -> bool:
+    """Whether an IDX file is called as those of images are."""
+    return "images" in path.name and path.suffix.lower() != ".npy"
+
+
 def labels_beside(path: Path) -> Path | None:
     """Return where the labels of an IDX file of images are, by its name, if they are there.
 
     MNIST's files are found with a dash or a dot in their names, packed or not, and each in a folder
     that is called as it is.
     """
-    plain = path.name.removesuffix(".gz")
-    labels = plain.replace("images", "labels").replace("idx3", "idx1")
-    if labels == plain:
+    if not is_idx_of_images(path):
         return None
+    labels = _of_labels(path.name.removesuffix(".gz"))
     names = dict.fromkeys(
         [labels, labels.replace(".idx1", "-idx1"), labels.replace("-idx1", ".idx1")]
     )
     folders = [path.parent]
     if "images" in path.parent.name:
-        twin = path.parent.name.replace("images", "labels").replace("idx3", "idx1")
-        folders.append(path.parent.with_name(twin))
+        folders.append(path.parent.with_name(_of_labels(path.parent.name)))
     places = (
         folder / f"{name}{end}" for folder in folders for name in names for end in ("", ".gz")
     )
     return next((place for place in places if place.is_file()), None)
+
+
+def _of_labels(name: str) -> str:
+    return name.replace("images", "labels").replace("idx3", "idx1")
 
 
 def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:

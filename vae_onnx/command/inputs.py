@@ -54,7 +54,7 @@ def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, L
     if labels is not None:
         evaluation.check_labels(labels, len(x))
         labels = labels[: options.limit]
-    elif "images" in options.data.name:
+    elif files.is_idx_of_images(options.data):
         said = "No file of labels lies beside it, so there is no kNN accuracy; --labels names one."
         _tell([(options.data, said)])
     return x[: options.limit], labels

@@ -226,7 +226,7 @@ def _near(mask: Mask, reach: int) -> Mask:
     return _sums(mask.astype(np.float32), reach) > 0.5
 
 
-def _sums(values: Floats, reach: int) -> npt.NDArray[np.float64]:
+def _sums(values: npt.NDArray[np.floating], reach: int) -> npt.NDArray[np.float64]:
     """The sum of the square around each pixel that reaches so far to each side."""
     padded = np.pad(values.astype(np.float64), ((reach + 1, reach), (reach + 1, reach)))
     total = padded.cumsum(axis=0).cumsum(axis=1)
