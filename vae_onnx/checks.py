@@ -37,8 +37,10 @@ def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
         message = f"{name} must all have the same shape, got a ragged sequence"
         raise InputError(message) from error
     except Exception as error:  # each library has its own
+        remedy = f"; pass `{name}.float()`" if "BFloat16" in str(error) else ""
         raise InputTypeError(
-            f"{name} must be what numpy makes an array of, got {type(value).__name__}: {error}"
+            f"{name} must be what numpy makes an array of, got {type(value).__name__}: "
+            f"{error}{remedy}"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """A user's own images as a data set: `--dataset folder:PATH`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from tqdm import tqdm
 from export.errors import DataError
 from vae_onnx.errors import FileError
 from vae_onnx.pictures import files
+
+Pixels = npt.NDArray[np.uint8]
 
 LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to train on
 
@@ -43,7 +46,7 @@ def read(folder: Path, image_size: int) -> tuple[npt.NDArray[np.uint8], list[str
             f"after their classes, got {len(paths)}"
         )
     images = np.stack(
-        [_read(path, image_size) for path in tqdm(paths, desc=str(folder), disable=None)]
+        [_square(path, image_size) for path in tqdm(paths, desc=str(folder), disable=None)]
     )
     classes = [path.relative_to(folder).parent.as_posix() for path in paths]
     names = sorted(set(classes))
@@ -60,9 +63,22 @@ def _pictures(folder: Path) -> list[Path]:
     )
 
 
-def _read(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
+def _square(path: Path, image_size: int) -> Pixels:
     try:
-        picture = files.read(path)
+        grey, _ = _read(path.read_bytes())
+    except DataError as error:
+        raise DataError(f"{path}: {error}; or remove it") from error
+    return files.fitted(grey, image_size, image_size)
+
+
+def _read(content: bytes) -> tuple[Pixels, Sequence[str]]:
+    """Decode a file to grey (height, width), with notes of what had to be decided.
+
+    Raises:
+        DataError: it is no complete picture.
+    """
+    try:
+        picture = files.read(content)
     except FileError as error:
-        raise DataError(f"{error}; or remove it") from error
-    return files.fitted(picture.grey, image_size, image_size)
+        raise DataError(str(error)) from error
+    return picture.grey, picture.notes

@@ -109,10 +109,10 @@ def read(
     """
     image = pillow()
     if isinstance(source, image.Image):
-        with _readable(name or "the picture"):
+        with _readable(name or "this picture"):
             return _decode(source, b"", ground)
     if isinstance(source, bytes):
-        content, name = source, name or "the picture"
+        content, name = source, name or "this file"
     else:
         path = checks.path(source, "source")
         name = name or str(path)

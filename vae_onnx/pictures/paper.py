@@ -23,6 +23,9 @@ WORKED_SIDE: Final = 640  # a larger picture is reduced: no model sees more than
 FLAT: Final = 24  # levels of grey: a photograph that has no more shows nothing
 NOISE: Final = 4  # standard deviations of the paper: what differs less is paper
 GRAIN: Final = 0.03  # of the ink's level: more noise is smoothed
+ROUGH: Final = (
+    0.3  # of faint levels, their mean difference from those around: soft strokes have 0.1
+)
 # Where ink begins and is full, of its level: in a drawing that a computer made, in one that went
 # through a lossy file, and in a photograph, between whose bounds lies the soft rim of a stroke.
 CLEAN, LOSSY, PHOTO = (0.0, 1.0), (0.12, 1.0), (0.35, 0.65)
@@ -138,14 +141,16 @@ def _from_paper(levels: Floats, paper: Mask) -> Relief:
 def _is_clean(off: Floats) -> bool:
     """Whether what differs from the paper is a drawing that a computer made.
 
-    There what is faint is the rim of a stroke; the traces of JPEG lie farther away.
+    There what is faint is the rim of a stroke, or falls off smoothly where the stroke is soft; the
+    traces of JPEG lie farther away and are rough.
     """
     most = float(off.max())
     if most < FLAT / 3 and np.unique(off).size > 2:
         return False
     bold = off > most / 5
     stray = (off > 0) & ~_near(bold, 2)
-    return bool(stray.sum() <= 0.01 * bold.sum())
+    rough = np.abs(off - _sums(off, 1) / 9)[stray].sum()
+    return bool(stray.sum() <= 0.01 * bold.sum() or rough < ROUGH * off[stray].sum())
 
 
 def _from_surface(levels: Floats, paper: Mask) -> tuple[Floats, float]:

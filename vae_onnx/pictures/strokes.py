@@ -10,7 +10,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 
 BOX: Final = 20  # pixels that the larger side of a digit has in MNIST
-THIN: Final = 1.5  # pixels there: one digit of MNIST in 70 has thinner strokes
+THIN: Final = 1.3  # pixels there: one digit of MNIST in a thousand has thinner strokes
 FAINT: Final = 63  # of 255: less is no part of a stroke that is widened
 WIDENED: Final = "The pen is thin for a digit so large: its strokes were widened."
 WIDE: Final = 2.4  # pixels there: the median of MNIST's digits

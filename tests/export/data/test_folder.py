@@ -105,7 +105,7 @@ def test_bad_folders_are_named(tmp_path, pictures):
         folder.read(tmp_path / "empty", 28)
     broken = pictures / "dark" / "3.png"
     broken.write_bytes(broken.read_bytes()[:60])
-    with pytest.raises(DataError, match=r"3\.png is not a picture that can be taken.*remove it"):
+    with pytest.raises(DataError, match=r"3\.png: this file is not a picture.*remove it"):
         folder.read(pictures, 28)
 
 

@@ -119,7 +119,16 @@ def test_the_width_of_strokes():
 
 def test_digits_of_mnist_keep_their_strokes(images):
     kept = [strokes.thickened(image) is image for image in images["mnist"]]
-    assert np.mean(kept) >= 0.95
+    assert np.mean(kept) >= 0.99
+
+
+def test_a_soft_drawing_is_left_as_it_is(images):
+    """As a digit of MNIST is that was enlarged."""
+    for image in images["mnist"][:30]:
+        soft = np.asarray(Image.fromarray(image).resize((280, 280)))
+        drawn = picture_to_x(255 - soft)
+        if strokes.WIDENED not in drawn.notes:
+            np.testing.assert_array_equal(drawn.x, vae_onnx.drawing_to_x(soft))
 
 
 def test_no_image_of_a_test_set_is_taken_for_dark_on_light(images):

@@ -83,6 +83,20 @@ def test_images_become_what_was_meant(images, expected, within):
     np.testing.assert_allclose(as_x(images), expected, rtol=0, atol=within + 1e-6)
 
 
+class HalfTensor:
+    """A tensor of PyTorch in bfloat16, which numpy does not have."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+    def float(self):
+        return Tensor(SHARES)
+
+
+def test_a_tensor_in_bfloat16():
+    np.testing.assert_allclose(as_x(HalfTensor()), SHARES, atol=1e-6)
+
+
 def test_what_needs_no_remedy_is_taken():
     for images in (SHARES, SHARES.astype(np.float16), SHARES.tolist(), Tensor(SHARES)):
         np.testing.assert_allclose(to_x(images, GREY)[0, 0], SHARES, atol=1e-3)
