@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vae_onnx.loading import load, models
     from vae_onnx.pictures.arrays import tile, to_uint8
     from vae_onnx.pictures.drawing import drawing_to_x
+    from vae_onnx.pictures.files import read as read_picture
     from vae_onnx.posterior import Posterior
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "likelihood",
     "load",
     "models",
+    "read_picture",
     "tile",
     "to_uint8",
 ]
@@ -72,6 +74,7 @@ _HOME = {
     **{name: name.lower() for name in ("Autoencoder", "Decoder", "Encoder", "Posterior")},
     **dict.fromkeys(("load", "models"), "loading"),
     "drawing_to_x": "pictures.drawing",
+    "read_picture": "pictures.files:read",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }
 
@@ -80,7 +83,8 @@ if not TYPE_CHECKING:  # which would take every name for one that is here
     def __getattr__(name: str) -> object:
         if name in _HOME:
             _check_runtime()
-            value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+            module, _, own = _HOME[name].partition(":")
+            value = getattr(importlib.import_module(f"{__name__}.{module}"), own or name)
             globals()[name] = value
             return value
         if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):

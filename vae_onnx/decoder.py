@@ -13,6 +13,7 @@ from vae_onnx import checks
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.pictures import remedies
 from vae_onnx.pictures.arrays import Shape, from_x
 
 FLOAT32: Final = np.dtype(np.float32)
@@ -81,9 +82,10 @@ class Decoder:
 
     def as_rows(self, z: npt.ArrayLike) -> Array:
         """Return z as what the graph takes, (N, latent_dim) float32; errors as in `decode`."""
-        array = z if type(z) is np.ndarray else checks.array(z, "the rows of z")
+        array = z if type(z) is np.ndarray else checks.array(z, "z")
         if array.dtype.kind not in "fiu":
-            raise InputTypeError(f"z must hold real numbers, got {array.dtype}")
+            remedy = remedies.said(remedies.numbers(array, checks.expression(z, "z")))
+            raise InputTypeError(f"z must hold real numbers, got {array.dtype}{remedy}")
         rows = array[np.newaxis] if array.ndim == 1 else array
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.latent_dim:
             raise InputError(

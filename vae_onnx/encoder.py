@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy.typing as npt
 
+from vae_onnx import checks
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
-from vae_onnx.errors import GraphError, InputTypeError
-from vae_onnx.pictures.arrays import Shape, as_batch, scale
+from vae_onnx.errors import GraphError, InputError, InputTypeError
+from vae_onnx.pictures.arrays import Shape, as_batch, check_range, scale
 from vae_onnx.posterior import Posterior
 
 Kind = Literal["vae", "ae"]
@@ -79,5 +80,10 @@ class Encoder:
         return Posterior(**self._run(images))
 
     def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        outputs = self.graph.batched(as_batch(images, self.image_shape), scale)
+        batch = as_batch(images, self.image_shape)
+        try:
+            outputs = self.graph.batched(batch, scale)
+        except InputError:  # of some rows; the remedy is to follow from all
+            check_range(batch, "images", checks.expression(images, "images"))
+            raise
         return dict(zip(self.graph.outputs, outputs, strict=True))

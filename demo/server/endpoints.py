@@ -244,8 +244,8 @@ class Endpoints:
             raise PictureError("no image was given")
         picture = pictures.read(Path(image).read_bytes())
         digits = lane.dataset == DIGITS
-        x = pictures.picture_to_x(picture, lane.model.image_shape, digits=digits)
-        return lane, x, picture.notes
+        x, notes = pictures.picture_to_x(picture, lane.model, digits=digits)
+        return lane, x, notes
 
 
 def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:

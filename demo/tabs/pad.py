@@ -90,14 +90,14 @@ def read(value: object, group: Group) -> Seen | None:
     image_shape = group.vae.model.image_shape
     match value:
         case {"kind": "drawing", "data": data}:
-            ink = pictures.read(pictures.from_data_url(data), paper="black").grey
+            ink = pictures.read(pictures.from_data_url(data), ground="black").grey
             x = pictures.drawing_to_x(ink, image_shape)
             return None if x is None else Seen(x, "")
         case {"kind": "picture", "data": data}:
             picture = pictures.read(pictures.from_data_url(data))
             digits = group.dataset == DIGITS
-            x = pictures.picture_to_x(picture, image_shape, digits=digits)
-            return Seen(x, " ".join(picture.notes))
+            x, notes = pictures.picture_to_x(picture, group.vae.model, digits=digits)
+            return Seen(x, " ".join(notes))
         case {"kind": "test", "number": int(number)}:
             tests = group.vae.tests
             if tests is None or not 0 <= number < len(tests.images):

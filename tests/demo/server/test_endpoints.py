@@ -173,7 +173,7 @@ def test_what_cannot_be_done_is_told(
 def test_a_text_renamed_to_png_is_told(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     path.write_text("this is no picture")
-    with pytest.raises(AppError, match="not a picture that can be read"):
+    with pytest.raises(AppError, match="not a picture that can be taken"):
         client.predict(handle_file(str(path)), "mnist-vae", api_name="/encode")
 
 
