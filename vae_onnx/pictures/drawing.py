@@ -43,6 +43,6 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
 
 @cache
 def _graph() -> Graph:
-    graph = Graph(bundled.DRAWING)
+    graph = Graph(bundled.file(bundled.DRAWING))
     graph.expect({"ink"}, {"x"})
     return graph
