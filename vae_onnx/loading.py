@@ -78,7 +78,11 @@ def _find(model: str | os.PathLike[str], offline: bool) -> Path:
     with accessing(folder):
         found = folder.is_dir()
     if not found:
-        told = f"bundled: {', '.join(models())}" if models() else f"none is bundled, since {bundled.absence()}"
+        told = (
+            f"bundled: {', '.join(models())}"
+            if models()
+            else f"none is bundled, since {bundled.absence()}"
+        )
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
             f"{told}; models of the Hugging Face Hub: {HUB}owner/repo"
