@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vae_onnx
+from vae_onnx.command import terminal
 from vae_onnx.doctor import cuda, devices, machine, models, packages, report, trial
 from vae_onnx.doctor.packages import Machine
 from vae_onnx.doctor.report import Check
@@ -24,6 +25,7 @@ from vae_onnx.doctor.report import Check
 SUMMARY: Final = "what is wrong on this machine, and the commands that put it right"
 
 
+@terminal.plain()
 def main(arguments: Sequence[str]) -> int:
     """Run `vae-onnx doctor`; returns 0 if nothing is wrong, 1 otherwise."""
     parser = argparse.ArgumentParser(
