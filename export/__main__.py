@@ -19,6 +19,7 @@ except ModuleNotFoundError:
 
 from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
+from vae_onnx.command import terminal
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
@@ -324,6 +325,7 @@ def with_recipe(arguments: list[str]) -> list[str]:
     return [*arguments[:1], *shlex.split(options(RECIPES[name])), *arguments[1:]]
 
 
+@terminal.plain()
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -14,6 +14,7 @@ line. `errors` and `checks` serve all.
 
 import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 from vae_onnx.errors import (
@@ -103,7 +104,9 @@ def _check_runtime() -> None:
         # Where one of two onnxruntime packages was uninstalled, an empty module is left.
         onnxruntime.InferenceSession  # noqa: B018
     except Exception as error:  # what is half installed may raise whatever it likes
+        packed = getattr(sys, "frozen", False)
+        remedy = "pack both into this program" if packed else "`vae-onnx doctor` says what to do"
         raise PackageMissingError(
-            "numpy and onnxruntime are needed, and one of them is missing or broken: "
-            f"{error}; `vae-onnx doctor` says what to do"
+            f"numpy and onnxruntime are needed, and one of them is missing or broken: {error}; "
+            f"{remedy}"
         ) from error

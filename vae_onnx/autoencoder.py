@@ -17,7 +17,6 @@ from vae_onnx import checks, latent
 from vae_onnx.decoder import Decoder
 from vae_onnx.encoder import Encoder
 from vae_onnx.engine import stream
-from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
@@ -35,7 +34,8 @@ class Autoencoder:
 
     Safe to call from several threads at once and, on the CPU, in a process forked while no call was
     under way: a lock of onnxruntime that a thread holds at that moment is never released there. It
-    may be used in a `with` statement, at whose end it is closed.
+    may be used in a `with` statement, at whose end it is closed. `pickle`, `copy.deepcopy` and
+    `multiprocessing` open the same files anew with the same options; see docs/models.md.
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.
@@ -50,8 +50,6 @@ class Autoencoder:
         kind: "vae" or "ae".
         latent_dim: Numbers per image in the latent space.
         image_shape: (channels, height, width).
-        metadata: What both graphs say of themselves.
-        folder: Where `load` found the model.
         precision: Which variant it is.
 
     Raises:
@@ -69,20 +67,28 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = checks.path(folder, "folder")
         self.precision = _check_precision(precision)
-        chosen, threads = pick(device), workers.check(threads)
-        encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
+        chosen, place = pick(device), checks.path(folder, "folder")
+        encoder, decoder = (self._file(place, part) for part in ("encoder", "decoder"))
         self.encoder = Encoder(encoder, device=chosen, threads=threads)
         self.decoder = Decoder(decoder, device=chosen, threads=threads)
         self._check_pair()
         self.kind = self.encoder.kind
         self.latent_dim = self.encoder.latent_dim
         self.image_shape = self.encoder.image_shape
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What both graphs say of themselves."""
         ours, theirs = self.encoder.metadata, self.decoder.metadata
-        self.metadata: Mapping[str, str] = MappingProxyType(
+        return MappingProxyType(
             {key: value for key, value in ours.items() if theirs.get(key) == value}
         )
+
+    @property
+    def folder(self) -> Path:
+        """Where `load` found the model."""
+        return self.encoder.graph.path.parent
 
     @property
     def device(self) -> str:
@@ -352,13 +358,13 @@ class Autoencoder:
                 )
         return target
 
-    def _file(self, part: str) -> Path:
+    def _file(self, folder: Path, part: str) -> Path:
         if self.precision == "float32":
-            return self.folder / f"{part}.onnx"
-        path = self.folder / f"{part}.{self.precision}.onnx"
+            return folder / f"{part}.onnx"
+        path = folder / f"{part}.{self.precision}.onnx"
         if not path.exists():
             raise FileMissingError(
-                f"{self.folder.name} has no variant of precision {self.precision}: {path.name} is "
+                f"{folder.name} has no variant of precision {self.precision}: {path.name} is "
                 "missing; `python -m export quantize` writes it"
             )
         return path

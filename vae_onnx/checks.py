@@ -50,9 +50,9 @@ def expression(value: npt.ArrayLike, name: str) -> str:
 
 
 def path(value: str | os.PathLike[str], name: str) -> Path:
-    """Return the value as a path; raises InputTypeError if it is none."""
+    """Return the value as a path, in which "~" is the home; raises InputTypeError if it is none."""
     try:
-        return Path(value)
+        return Path(os.path.expanduser(Path(value)))  # noqa: PTH111, which fails at "~nobody"
     except TypeError as error:
         message = f"{name} must be a path, a string or os.PathLike, got {type(value).__name__}"
         raise InputTypeError(message) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,6 @@ class Decoder:
         graph: The file, opened.
         latent_dim: Numbers per picture in the latent space.
         image_shape: (channels, height, width).
-        metadata: What the graph says of itself.
 
     Raises:
         FileMissingError: There is no such file.
@@ -51,7 +51,11 @@ class Decoder:
         (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
         channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
         self.image_shape: Shape = (channels, height, width)
-        self.metadata = graph.metadata
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        return self.graph.metadata
 
     def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the pictures that stand at z: the means of p(x | z), in [0, 1].

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy.typing as npt
@@ -30,7 +31,6 @@ class Encoder:
         kind: "vae" or "ae", read off the outputs of the graph.
         latent_dim: Numbers per image in the latent space.
         image_shape: (channels, height, width).
-        metadata: What the graph says of itself.
 
     Raises:
         FileMissingError: There is no such file.
@@ -54,7 +54,11 @@ class Encoder:
         if len(latent_dims) > 1:
             raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(latent_dims)}")
         ((self.latent_dim,),) = latent_dims
-        self.metadata = graph.metadata
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        return self.graph.metadata
 
     def encode(self, images: npt.ArrayLike) -> Array:
         """Return z (N, latent_dim): the AE's code, or the mean of the VAE's q(z | x).

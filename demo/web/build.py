@@ -26,6 +26,7 @@ import onnxruntime
 import vae_onnx
 from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
 from demo.web import join
+from vae_onnx.command import terminal
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "site"
@@ -47,6 +48,7 @@ LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package lacks them, Pyt
 BUDGET = 18_000_000  # bytes in all: what a visitor's browser keeps
 
 
+@terminal.plain()
 def main() -> int:
     """Build the site; 1 if that cannot be, with the reason on stderr."""
     parser = argparse.ArgumentParser(

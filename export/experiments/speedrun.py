@@ -88,10 +88,9 @@ def speedrun(
         ours = time.perf_counter() - start
         total = evaluate.metrics(trainer.model.eval().cpu(), test)["total"]
         results.append(Result(config.seed, ours, total, report_epoch_seconds))
-    print(table(results))
     if page:
         markdown.fill(page, SECTION, table(results))
-        print(f"wrote {page}")
+    print(table(results) + (f"\nwrote {page}" if page else ""))
     return results
 
 

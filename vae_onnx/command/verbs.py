@@ -78,9 +78,9 @@ def evaluate(options: argparse.Namespace) -> None:
         progress.track,
     )
     name = model.metadata.get("name", model.folder.name)
-    print(evaluation.table(f"{name}, {options.data.name},", result))
     if options.out:
         files.write_json(options.out, {"model": name, "data": options.data.name, **result})
+    print(evaluation.table(f"{name}, {options.data.name},", result))
 
 
 def bench(options: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from vae_onnx.engine import device as devices
 from vae_onnx.engine import ortvalues
 from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
+from vae_onnx.engine.reopening import Reopening
 from vae_onnx.errors import (
     ClosedError,
     DeviceError,
@@ -49,7 +50,8 @@ class Port(NamedTuple):
 class Graph:
     """An ONNX file with one input, opened on a device.
 
-    Safe to call from several threads at once and, on the CPU, after a fork during no call.
+    Safe to call from several threads at once and, on the CPU, after a fork during no call. A copy,
+    or what comes out of a pickle, is opened anew from the file (`reopening`).
 
     Attributes:
         path: The file.
@@ -75,10 +77,11 @@ class Graph:
         threads: int | None = None,
     ) -> None:
         self.path = checks.path(path, "path")
+        self._reopening = Reopening.of(self.path, device or devices.pick("cpu"), threads)
         threads = workers.check(threads)
         content = _read(self.path)
         try:
-            session, self.device = (device or devices.pick("cpu")).open(content)
+            session, self.device = self._reopening.device.open(content)
             self._session: Any = session
             self.inputs = {port.name: _port(port) for port in session.get_inputs()}
             self.outputs = {port.name: _port(port) for port in session.get_outputs()}
@@ -108,6 +111,11 @@ class Graph:
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""
         self._session = _Closed(self.path)
+
+    def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
+        if isinstance(self._session, _Closed):
+            self._session.refuse()
+        return _reopened, (self._reopening, self._reopening.digest())
 
     def __str__(self) -> str:
         return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
@@ -262,7 +270,16 @@ class _Closed:
         self._path = path
 
     def __getattr__(self, name: str) -> Any:
+        self.refuse()
+
+    def refuse(self) -> NoReturn:
         raise ClosedError(f"{self._path} was closed; load the model again to use it")
+
+
+def _reopened(reopening: Reopening, digest: str) -> Graph:
+    """Open a graph again, in this process or another, on this machine or another."""
+    reopening.check(digest)
+    return Graph(reopening.path, reopening.device, reopening.threads)
 
 
 def _port(argument: Any) -> Port:
