@@ -1,30 +1,15 @@
-"""Build and serve the demo.
-
-`python -m demo` runs it from the repository. A Hugging Face Space runs this file as a script.
-"""
+"""Build the page out of its tabs, and serve it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__":
-    # A script belongs to no package, and on a Space not even its folder is called `demo`.
-    _folder = Path(__file__).resolve().parent
-    _spec = importlib.util.spec_from_file_location(
-        "demo", _folder / "__init__.py", submodule_search_locations=[str(_folder)]
-    )
-    assert _spec is not None
-    assert _spec.loader is not None
-    sys.modules["demo"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["demo"])
 
 import gradio as gr
 
@@ -153,9 +138,3 @@ def _temporary_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    from demo.__main__ import main
-
-    sys.exit(main())

@@ -18,16 +18,13 @@ from gradio import processing_utils, utils
 from PIL import Image
 
 import vae_onnx
-from demo.library.models import Lane, Library
+from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, within
+from demo.library.models import DIGITS, Lane, Library
 from demo.page import pictures
 from demo.page.pictures import PictureError
-from demo.tabs.pad import DIGITS
 
-MAX_COUNT = 256  # pictures in one answer
 MAX_SIDE = 30  # pictures a side of a grid
 MAX_STEPS = 64  # of an interpolation
-ELBO_DRAWS = 16  # of the noise
-NEAREST = 12  # test images
 CONCURRENCY = 4  # calls worked on at once; measured in docs/benchmarks.md
 
 
@@ -105,7 +102,7 @@ class Endpoints:
             What the model makes of the image.
         """
         lane, x, _ = self._read(image, model)
-        rng = None if seed is None else np.random.default_rng(_seed(seed))
+        rng = None if seed is None else np.random.default_rng(seed_of(seed))
         return pictures.sheet(lane.model.reconstruct(x, rng))
 
     def sample(
@@ -140,7 +137,7 @@ class Endpoints:
         Returns:
             The strip or the animation.
         """
-        _within("steps", steps, 2, MAX_STEPS)
+        within("steps", steps, 2, MAX_STEPS)
         if form not in ("png", "gif", "webp"):
             raise PictureError(f"form must be png, gif or webp, got {form!r}")
         lane, a, _ = self._read(image_a, model)
@@ -160,7 +157,7 @@ class Endpoints:
         Returns:
             The pictures on one sheet; z[0] grows to the right, z[1] upwards.
         """
-        _within("side", side, 1, MAX_SIDE)
+        within("side", side, 1, MAX_SIDE)
         return pictures.sheet(self._lane(model).model.grid(int(side)), int(side))
 
     def averages(self, model: str) -> dict[str, list[float]]:
@@ -258,19 +255,6 @@ def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
     ]
 
 
-def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:
-    """Draw z (count, latent_dim) from N(0, temperature^2 I).
-
-    Raises:
-        PictureError: A number is out of its range.
-    """
-    _within("count", count, 1, MAX_COUNT)
-    _within("temperature", temperature, 0, 3)
-    rng = np.random.default_rng(_seed(seed))
-    z = rng.standard_normal((int(count), lane.latent_dim), dtype=np.float32)
-    return z * np.float32(temperature)
-
-
 def told(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function, its refusals as messages of Gradio instead of tracebacks."""
 
@@ -282,16 +266,6 @@ def told(fn: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(str(error), print_exception=False) from error
 
     return inner
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if value is None or not low <= value <= high:
-        raise PictureError(f"{name} must be {low} to {high}, got {value}")
-
-
-def _seed(seed: float) -> int:
-    _within("seed", seed, 0, 2**32 - 1)
-    return int(seed)
 
 
 def _saved(data: bytes, suffix: str) -> str:
