@@ -18,6 +18,7 @@ from demo.page.pictures import MAX_BYTES
 from demo.page.templates import STATIC, fill, static, theme
 from demo.server.endpoints import CONCURRENCY, Endpoints
 from demo.server.routes import routes
+from demo.server.words import Page, on_full_disk
 from demo.tabs.draw import DrawTab
 from demo.tabs.explore import ExploreTab
 from demo.tabs.generate import GenerateTab
@@ -42,9 +43,7 @@ def build(library: Library) -> gr.Blocks:
         "Training": training,
         "Use it": use,
     }
-    blocks = gr.Blocks(
-        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT)
-    )
+    blocks = Page(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT))
     with blocks:
         Endpoints(library).build()  # first: the names without a number are theirs
         gr.HTML(
@@ -125,7 +124,10 @@ def launch(
             root_path=root_path,
             mcp_server=mcp,
             max_file_size=MAX_BYTES,
-            app_kwargs={"routes": routes(library)},
+            app_kwargs={
+                "routes": routes(library),
+                "exception_handlers": {OSError: on_full_disk},
+            },
         )
 
 

@@ -21,24 +21,36 @@ class RangeError(ValueError):
     """A number is out of its range: the message says which."""
 
 
-def within(name: str, value: float | None, low: float, high: float) -> None:
-    """Check a number that came over the network.
+def within(name: str, value: object, low: float, high: float) -> float:
+    """A number that came over the network, checked.
 
     Raises:
         RangeError: It is none, or out of its range.
     """
-    if value is None or not low <= value <= high:
-        raise RangeError(f"{name} must be {low} to {high}, got {value}")
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise RangeError(f"{name} must be {low} to {high}, got {value!r}")
 
 
-def seed_of(value: float) -> int:
+def whole(name: str, value: object, low: int, high: int) -> int:
+    """A whole number that came over the network, checked.
+
+    Raises:
+        RangeError: It is none, or out of its range.
+    """
+    number = within(name, value, low, high)
+    if number != int(number):
+        raise RangeError(f"{name} must be a whole number, got {value!r}")
+    return int(number)
+
+
+def seed_of(value: object) -> int:
     """A seed, checked.
 
     Raises:
         RangeError: It is out of its range.
     """
-    within("seed", value, 0, 2**32 - 1)
-    return int(value)
+    return whole("seed", value, 0, 2**32 - 1)
 
 
 def draws(lane: Lane, count: float, seed: float, temperature: float) -> NDArray[np.float32]:
@@ -47,8 +59,8 @@ def draws(lane: Lane, count: float, seed: float, temperature: float) -> NDArray[
     Raises:
         RangeError: A number is out of its range.
     """
-    within("count", count, 1, MAX_COUNT)
-    within("temperature", temperature, 0, MAX_TEMPERATURE)
+    rows = whole("count", count, 1, MAX_COUNT)
+    scale = np.float32(within("temperature", temperature, 0, MAX_TEMPERATURE))
     rng = np.random.default_rng(seed_of(seed))
-    z = rng.standard_normal((int(count), lane.latent_dim), dtype=np.float32)
-    return z * np.float32(temperature)
+    z = rng.standard_normal((rows, lane.latent_dim), dtype=np.float32)
+    return z * scale
