@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 import numpy as np
 
+from demo.library.models import DIGITS
 from demo.page import pictures
 from demo.page.maps import part
 from demo.page.pictures import PictureError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 CAMERA = "<video playsinline muted hidden></video>"
 NOTE = '<p class="pad-note" role="status"></p>'
-DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
 
 
 class Seen(NamedTuple):
