@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web install chromium test test-wheel test-newest test-oldest test-openvino test-demo \
-  lint train ablation bench clean build/wheel
+.PHONY: help demo site web install chromium test test-wheel test-newest test-oldest test-openvino \
+  test-graphs test-demo lint train ablation bench clean build/wheel
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -37,8 +37,9 @@ chromium: $(VENV)/.all
 	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
 
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
-# numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime.
-test-wheel: test-newest test-oldest test-openvino
+# numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime; and the
+# bare graphs in the oldest onnxruntime that there is.
+test-wheel: test-newest test-oldest test-openvino test-graphs
 
 build/wheel: $(VENV)/.all
 	rm -rf build/wheel
@@ -55,6 +56,12 @@ test-oldest: build/wheel
 test-openvino: build/wheel
 	$(call wheel-venv,openvino,--no-deps build/wheel/*.whl onnxruntime-openvino numpy)
 	build/openvino/bin/pytest tests/runtime/engine/test_device.py -m openvino
+
+test-graphs:
+	$(PYTHON) -m venv --clear build/graphs
+	build/graphs/bin/pip install --quiet pytest $(shell $(PYTHON) tests/oldest.py graphs)
+	! build/graphs/bin/python -I -c "import vae_onnx" 2>/dev/null
+	build/graphs/bin/pytest tests/embed/test_onnxruntime.py
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all
@@ -94,7 +101,7 @@ ablation: $(VENV)/.all
 
 # numpy's threads would take part where everything else is given one.
 bench: $(VENV)/.all chromium
-	$(BIN)/python -m export speedrun --page docs/training.md
+	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
 clean:

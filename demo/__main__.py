@@ -10,7 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_onnx.command import terminal
 
+
+@terminal.plain()
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the demo; 1 if it cannot start, with the reason on stderr."""
     arguments = _parser().parse_args(argv)

@@ -1,30 +1,15 @@
-"""Build and serve the demo.
-
-`python -m demo` runs it from the repository. A Hugging Face Space runs this file as a script.
-"""
+"""Build the page out of its tabs, and serve it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__":
-    # A script belongs to no package, and on a Space not even its folder is called `demo`.
-    _folder = Path(__file__).resolve().parent
-    _spec = importlib.util.spec_from_file_location(
-        "demo", _folder / "__init__.py", submodule_search_locations=[str(_folder)]
-    )
-    assert _spec is not None
-    assert _spec.loader is not None
-    sys.modules["demo"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["demo"])
 
 import gradio as gr
 
@@ -33,6 +18,7 @@ from demo.page.pictures import MAX_BYTES
 from demo.page.templates import STATIC, fill, static, theme
 from demo.server.endpoints import CONCURRENCY, Endpoints
 from demo.server.routes import routes
+from demo.server.words import Page, on_full_disk
 from demo.tabs.draw import DrawTab
 from demo.tabs.explore import ExploreTab
 from demo.tabs.generate import GenerateTab
@@ -57,9 +43,7 @@ def build(library: Library) -> gr.Blocks:
         "Training": training,
         "Use it": use,
     }
-    blocks = gr.Blocks(
-        title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT)
-    )
+    blocks = Page(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT))
     with blocks:
         Endpoints(library).build()  # first: the names without a number are theirs
         gr.HTML(
@@ -140,7 +124,10 @@ def launch(
             root_path=root_path,
             mcp_server=mcp,
             max_file_size=MAX_BYTES,
-            app_kwargs={"routes": routes(library)},
+            app_kwargs={
+                "routes": routes(library),
+                "exception_handlers": {OSError: on_full_disk},
+            },
         )
 
 
@@ -153,9 +140,3 @@ def _temporary_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    from demo.__main__ import main
-
-    sys.exit(main())

@@ -19,6 +19,7 @@ except ModuleNotFoundError:
 
 from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
+from vae_onnx.command import terminal
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
@@ -234,7 +235,10 @@ def report(runs: tuple[Path, ...], out: Path = Path("docs/report.md")) -> None:
 
 
 def speedrun(
-    seeds: tuple[int, ...] = (0, 1, 2), page: OptionalPath = None, data_dir: OptionalPath = None
+    seeds: tuple[int, ...] = (0, 1, 2),
+    page: OptionalPath = None,
+    data_dir: OptionalPath = None,
+    device: Device = "auto",
 ) -> None:
     """Time how long the report's result on Fashion-MNIST takes, beside the report's own loop.
 
@@ -242,10 +246,11 @@ def speedrun(
         seeds: Of the runs, one after another.
         page: Markdown file to write the table to, between <!-- speedrun --> and <!-- /speedrun -->.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        device: Where both train; "auto" takes a GPU where there is one.
     """
     from export.experiments.speedrun import speedrun
 
-    speedrun(seeds, data_dir, page)
+    speedrun(seeds, data_dir, page, device)
 
 
 def ablation(
@@ -320,6 +325,7 @@ def with_recipe(arguments: list[str]) -> list[str]:
     return [*arguments[:1], *shlex.split(options(RECIPES[name])), *arguments[1:]]
 
 
+@terminal.plain()
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .fake_hub import FakeHub
+    from .runtime.pictures.picture_files import Case
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,3 +59,11 @@ def hub(
     with serve(tmp_path / "hf", monkeypatch) as fake:
         yield fake
     assert only_this_machine == []
+
+
+@pytest.fixture(scope="session")
+def picture_files(tmp_path_factory: pytest.TempPathFactory) -> "list[Case]":
+    """One picture in files of every kind."""
+    from .runtime.pictures.picture_files import write  # where Pillow is, which not all tests need
+
+    return write(tmp_path_factory.mktemp("pictures"))

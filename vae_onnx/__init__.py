@@ -14,6 +14,7 @@ line. `errors` and `checks` serve all.
 
 import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 from vae_onnx.errors import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from vae_onnx.loading import load, models
     from vae_onnx.pictures.arrays import tile, to_uint8
     from vae_onnx.pictures.drawing import drawing_to_x
+    from vae_onnx.pictures.files import read as read_picture
     from vae_onnx.posterior import Posterior
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "likelihood",
     "load",
     "models",
+    "read_picture",
     "tile",
     "to_uint8",
 ]
@@ -72,6 +75,7 @@ _HOME = {
     **{name: name.lower() for name in ("Autoencoder", "Decoder", "Encoder", "Posterior")},
     **dict.fromkeys(("load", "models"), "loading"),
     "drawing_to_x": "pictures.drawing",
+    "read_picture": "pictures.files:read",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }
 
@@ -80,7 +84,8 @@ if not TYPE_CHECKING:  # which would take every name for one that is here
     def __getattr__(name: str) -> object:
         if name in _HOME:
             _check_runtime()
-            value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+            module, _, own = _HOME[name].partition(":")
+            value = getattr(importlib.import_module(f"{__name__}.{module}"), own or name)
             globals()[name] = value
             return value
         if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}"):
@@ -99,7 +104,9 @@ def _check_runtime() -> None:
         # Where one of two onnxruntime packages was uninstalled, an empty module is left.
         onnxruntime.InferenceSession  # noqa: B018
     except Exception as error:  # what is half installed may raise whatever it likes
+        packed = getattr(sys, "frozen", False)
+        remedy = "pack both into this program" if packed else "`vae-onnx doctor` says what to do"
         raise PackageMissingError(
-            "numpy and onnxruntime are needed, and one of them is missing or broken: "
-            f"{error}; `vae-onnx doctor` says what to do"
+            f"numpy and onnxruntime are needed, and one of them is missing or broken: {error}; "
+            f"{remedy}"
         ) from error

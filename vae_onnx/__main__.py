@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
 from vae_onnx import doctor
+from vae_onnx.command import terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
-    try:
-        status = _run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
-        return 1
-    except KeyboardInterrupt:
-        print("vae-onnx: interrupted", file=sys.stderr)
-        return 130  # as shells have it
+    with terminal.plain():
+        try:
+            status = _run(sys.argv[1:] if arguments is None else list(arguments))
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read has seen enough, as `head` has
+            terminal.silence(sys.stdout)
+            return 1
+        except OSError as error:  # of files, it is told elsewhere
+            terminal.silence(sys.stdout)
+            print(f"vae-onnx: error: stdout cannot be written: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("vae-onnx: interrupted", file=sys.stderr)
+            return 130  # as shells have it
     return status
 
 

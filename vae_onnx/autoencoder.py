@@ -16,7 +16,6 @@ from vae_onnx import checks, contract, latent
 from vae_onnx.decoder import Decoder
 from vae_onnx.encoder import Encoder
 from vae_onnx.engine import sizes, stream
-from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
@@ -36,7 +35,8 @@ class Autoencoder:
 
     Safe to call from several threads at once and, on the CPU, in a process forked while no call was
     under way: a lock of onnxruntime that a thread holds at that moment is never released there. It
-    may be used in a `with` statement, at whose end it is closed.
+    may be used in a `with` statement, at whose end it is closed. `pickle`, `copy.deepcopy` and
+    `multiprocessing` open the same files anew with the same options; see docs/models.md.
 
     Args:
         folder: Where `encoder.onnx` and `decoder.onnx` are.
@@ -53,8 +53,6 @@ class Autoencoder:
             of codes, where -1 is a size that follows from the image's.
         image_shape: (channels, height, width); -1 is any size that is a multiple of
             `size_multiple`.
-        metadata: What both graphs say of themselves.
-        folder: Where `load` found the model.
         precision: Which variant it is.
 
     Raises:
@@ -72,10 +70,9 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.folder = checks.path(folder, "folder")
         self.precision = _check_precision(precision)
-        chosen, threads = pick(device), workers.check(threads)
-        encoder, decoder = (self._file(part) for part in ("encoder", "decoder"))
+        chosen, place = pick(device), checks.path(folder, "folder")
+        encoder, decoder = (self._file(place, part) for part in ("encoder", "decoder"))
         self.encoder = Encoder(encoder, device=chosen, threads=threads)
         self.decoder = Decoder(decoder, device=chosen, threads=threads)
         self._check_pair()
@@ -83,8 +80,12 @@ class Autoencoder:
         self.latent_shape = self.encoder.latent_shape
         self.image_shape = self.encoder.image_shape
         self.size_multiple = self.encoder.size_multiple
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What both graphs say of themselves."""
         ours, theirs = self.encoder.metadata, self.decoder.metadata
-        self.metadata: Mapping[str, str] = MappingProxyType(
+        return MappingProxyType(
             {key: value for key, value in ours.items() if theirs.get(key) == value}
         )
 
@@ -92,6 +93,11 @@ class Autoencoder:
     def latent_dim(self) -> int:
         """Numbers per image in the latent space; see `contract.latent_dim`."""
         return self.encoder.latent_dim
+
+    @property
+    def folder(self) -> Path:
+        """Where `load` found the model."""
+        return self.encoder.graph.path.parent
 
     @property
     def device(self) -> str:
@@ -200,7 +206,7 @@ class Autoencoder:
 
         Raises:
             InputTypeError: x is none of these, or not float32.
-            InputError: Wrong shape, or not contiguous.
+            InputError: Wrong shape, not contiguous, or on a device where the model runs on the CPU.
         """
         (z, *_) = self.encoder.graph.on_device(to_ortvalue(x, "x", self.image_shape))
         return z
@@ -216,7 +222,7 @@ class Autoencoder:
 
         Raises:
             InputTypeError: z is none of these, or not float32.
-            InputError: Wrong shape, or not contiguous.
+            InputError: Wrong shape, not contiguous, or on a device where the model runs on the CPU.
         """
         (x_recon,) = self.decoder.graph.on_device(to_ortvalue(z, "z", self.latent_shape))
         return x_recon
@@ -406,13 +412,13 @@ class Autoencoder:
                 )
         return target
 
-    def _file(self, part: str) -> Path:
+    def _file(self, folder: Path, part: str) -> Path:
         if self.precision == "float32":
-            return self.folder / f"{part}.onnx"
-        path = self.folder / f"{part}.{self.precision}.onnx"
+            return folder / f"{part}.onnx"
+        path = folder / f"{part}.{self.precision}.onnx"
         if not path.exists():
             raise FileMissingError(
-                f"{self.folder.name} has no variant of precision {self.precision}: {path.name} is "
+                f"{folder.name} has no variant of precision {self.precision}: {path.name} is "
                 "missing; `python -m export quantize` writes it"
             )
         return path

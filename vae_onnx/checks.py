@@ -20,25 +20,39 @@ def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
 
     Raises:
         InputError: It is a ragged sequence.
-        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient.
+        InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient, or
+            some of it is masked.
     """
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        masked = isinstance(value, np.ndarray) and getattr(value, "mask", False)
+        if np.any(masked):  # which numpy would drop without a word
+            raise InputTypeError(f"{name} must not be masked; pass `{name}.filled(0)`")
+        return array
+    except InputTypeError:
+        raise
     except MemoryError:
         raise
     except ValueError as error:
         message = f"{name} must all have the same shape, got a ragged sequence"
         raise InputError(message) from error
     except Exception as error:  # each library has its own
+        remedy = f"; pass `{name}.float()`" if "BFloat16" in str(error) else ""
         raise InputTypeError(
-            f"{name} must be what numpy makes an array of, got {type(value).__name__}: {error}"
+            f"{name} must be what numpy makes an array of, got {type(value).__name__}: "
+            f"{error}{remedy}"
         ) from error
 
 
+def expression(value: npt.ArrayLike, name: str) -> str:
+    """Return the expression of Python that is the value as an array, for a remedy."""
+    return name if isinstance(value, np.ndarray) else f"np.asarray({name})"
+
+
 def path(value: str | os.PathLike[str], name: str) -> Path:
-    """Return the value as a path; raises InputTypeError if it is none."""
+    """Return the value as a path, in which "~" is the home; raises InputTypeError if it is none."""
     try:
-        return Path(value)
+        return Path(os.path.expanduser(Path(value)))  # noqa: PTH111, which fails at "~nobody"
     except TypeError as error:
         message = f"{name} must be a path, a string or os.PathLike, got {type(value).__name__}"
         raise InputTypeError(message) from error

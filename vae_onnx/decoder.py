@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -16,6 +17,7 @@ from vae_onnx.engine import sizes
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.pictures import remedies
 from vae_onnx.pictures.arrays import from_x
 
 FLOAT32: Final = np.dtype(np.float32)
@@ -33,7 +35,6 @@ class Decoder:
         graph: The file, opened.
         latent_shape: Of the code of one picture, as `Encoder.latent_shape`.
         image_shape: (channels, height, width); -1 is a size that follows from the code's.
-        metadata: What the graph says of itself.
 
     Raises:
         FileMissingError: There is no such file.
@@ -52,7 +53,11 @@ class Decoder:
         graph.expect({"z"}, {"x_recon"})
         self.latent_shape = graph.expect_port(graph.inputs["z"], 2, 4)
         self.image_shape = picture_shape(graph, graph.outputs["x_recon"])
-        self.metadata = graph.metadata
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        return self.graph.metadata
 
     @property
     def latent_dim(self) -> int:
@@ -86,9 +91,10 @@ class Decoder:
 
     def as_rows(self, z: npt.ArrayLike) -> Array:
         """Return z as what the graph takes, (N, *latent_shape) float32; errors as in `decode`."""
-        array = z if type(z) is np.ndarray else checks.array(z, "the rows of z")
+        array = z if type(z) is np.ndarray else checks.array(z, "z")
         if array.dtype.kind not in "fiu":
-            raise InputTypeError(f"z must hold real numbers, got {array.dtype}")
+            remedy = remedies.said(remedies.numbers(array, checks.expression(z, "z")))
+            raise InputTypeError(f"z must hold real numbers, got {array.dtype}{remedy}")
         rows = array[np.newaxis] if array.ndim == len(self.latent_shape) else array
         if (
             len(rows.shape) == 0

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy.typing as npt
 
+from vae_onnx import checks
 from vae_onnx.contract import latent_dim, picture_shape, size_multiple
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
-from vae_onnx.errors import GraphError, InputTypeError
-from vae_onnx.pictures.arrays import as_batch, scale
+from vae_onnx.errors import GraphError, InputError, InputTypeError
+from vae_onnx.pictures.arrays import as_batch, check_range, scale
 from vae_onnx.posterior import Posterior
 
 Kind = Literal["vae", "ae"]
@@ -33,7 +35,6 @@ class Encoder:
         image_shape: (channels, height, width); -1 is any size that is a multiple of
             `size_multiple`.
         size_multiple: 1 where the graph states none.
-        metadata: What the graph says of itself.
 
     Raises:
         FileMissingError: There is no such file.
@@ -57,7 +58,11 @@ class Encoder:
         if len(shapes) > 1:
             raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(map(str, shapes))}")
         (self.latent_shape,) = shapes
-        self.metadata = graph.metadata
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        return self.graph.metadata
 
     @property
     def latent_dim(self) -> int:
@@ -92,5 +97,10 @@ class Encoder:
         return as_batch(images, self.image_shape, self.size_multiple)
 
     def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        outputs = self.graph.batched(self.as_batch(images), scale)
+        batch = self.as_batch(images)
+        try:
+            outputs = self.graph.batched(batch, scale)
+        except InputError:  # of some rows; the remedy is to follow from all
+            check_range(batch, "images", checks.expression(images, "images"))
+            raise
         return dict(zip(self.graph.outputs, outputs, strict=True))

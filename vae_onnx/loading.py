@@ -18,7 +18,7 @@ HUB: Final = "hf://"  # begins the reference of a model on the Hugging Face Hub
 
 def models() -> tuple[str, ...]:
     """Return the names of the bundled models, sorted."""
-    return tuple(bundled.folders())
+    return tuple(bundled.names())
 
 
 def load(
@@ -72,13 +72,19 @@ def _find(model: str | os.PathLike[str], offline: bool) -> Path:
         from vae_onnx.store import hub
 
         return hub.fetch(model, offline=offline)
-    ours = bundled.folders().get(model) if isinstance(model, str) else None
-    folder = ours or checks.path(model, "model")
+    if isinstance(model, str) and model in models():
+        return bundled.file(model)
+    folder = checks.path(model, "model")
     with accessing(folder):
         found = folder.is_dir()
     if not found:
+        told = (
+            f"bundled: {', '.join(models())}"
+            if models()
+            else f"none is bundled, since {bundled.absence()}"
+        )
         raise FileMissingError(
             f"no bundled model and no folder is called {os.fspath(model)!r}; "
-            f"bundled: {', '.join(models())}; models of the Hugging Face Hub: {HUB}owner/repo"
+            f"{told}; models of the Hugging Face Hub: {HUB}owner/repo"
         )
     return folder

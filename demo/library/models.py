@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vae_onnx import Autoencoder
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}  # bundled, in the order shown
+DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
 FILES = ("encoder.onnx", "decoder.onnx", "card.json", "latents.npz")
 RANKED = 1000  # test images among which the ELBO of a drawing is ranked
 RANKED_DRAWS = 4  # of the noise, for each of them

@@ -1,7 +1,7 @@
-"""From what people hand in, a drawing or a picture file, to x; and from pictures to the page.
+"""From what the page hands in, a drawing or a picture file, to x; and from pictures to the page.
 
 What is handed in comes over the network, from anyone: everything about it is checked, and its size
-before anything is decoded.
+before anything is decoded. How a picture is read and where its paper is, `vae_onnx.pictures` knows.
 """
 
 from __future__ import annotations
@@ -9,44 +9,33 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 
 import vae_onnx
+from vae_onnx.pictures import drawing, files, paper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
-LOSSLESS = ("PNG", "GIF", "BMP")
+    from vae_onnx import Autoencoder
+    from vae_onnx.pictures.files import Picture
+
 MAX_BYTES = 10_000_000
 """The largest file worth reading."""
 
 MAX_SIDE = 4096
 """The largest width and height, in pixels."""
 
-WORKED_SIDE = 640  # a larger picture is reduced to it: no model sees more than a fraction
-FLAT = 24  # levels of grey: a picture that has no more shows nothing
-DRAWN = (1, 28, 28)  # channels, height, width of what `drawing_to_x` makes of a drawing
+INVERTED = "It shows dark on light, and was inverted."
 
 
 class PictureError(ValueError):
     """What came cannot be shown to a model: the message says why."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as it was handed in, in grey, and what had to be done to it."""
-
-    grey: NDArray[np.uint8]  # (height, width)
-    notes: tuple[str, ...] = ()
-    lossless: bool = False  # its paper is of one level, if it was drawn so
 
 
 def from_data_url(url: object) -> bytes:
@@ -66,13 +55,12 @@ def from_data_url(url: object) -> bytes:
         raise PictureError("the picture is not valid base64") from error
 
 
-def read(data: bytes, paper: str | None = None) -> Picture:
-    """Decode a picture file: PNG, JPEG, GIF, WebP or BMP, of any mode.
+def read(data: bytes, ground: Literal["black", "white"] | None = None) -> Picture:
+    """Decode a picture file as `vae_onnx.read_picture` does, within the limits of the page.
 
     Args:
         data: The file.
-        paper: "black" or "white" lies where the picture is transparent; by default whichever
-            differs more from what is drawn there.
+        ground: What lies where the picture is transparent; by default that is found.
 
     Raises:
         PictureError: It is too large, damaged, or no picture.
@@ -80,65 +68,9 @@ def read(data: bytes, paper: str | None = None) -> Picture:
     if len(data) > MAX_BYTES:
         raise PictureError(f"the file is larger than {MAX_BYTES // 1_000_000} MB")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd but readable files
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _check_size(*opened.size)
-                notes, lossless = _notes(opened), opened.format in LOSSLESS
-                opened.load()
-                picture = ImageOps.exif_transpose(opened)
-    except PictureError:
-        raise
-    except Exception as error:  # Pillow answers a broken file with errors of a dozen kinds
-        raise PictureError(
-            f"this is not a picture that can be read; take a {', '.join(FORMATS)} file"
-        ) from error
-    if max(picture.size) > WORKED_SIDE:
-        picture = _eight_bits(picture)
-        picture.thumbnail((WORKED_SIDE, WORKED_SIDE), Image.Resampling.BOX)
-    return Picture(_grey(picture, paper), notes, lossless)
-
-
-def _check_size(width: int, height: int) -> None:
-    if max(width, height) > MAX_SIDE:
-        raise PictureError(
-            f"the picture has {width} x {height} pixels; at most {MAX_SIDE} x {MAX_SIDE} are taken"
-        )
-
-
-def _notes(picture: Image.Image) -> tuple[str, ...]:
-    notes = []
-    if getattr(picture, "n_frames", 1) > 1:
-        notes.append("Of an animated picture the first frame is taken.")
-    if picture.mode == "CMYK":
-        notes.append("Inks of print (CMYK) were turned into grey.")
-    if picture.mode.startswith("I") or picture.mode == "F":
-        notes.append("16 bits a pixel were reduced to 8.")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        notes.append("What is transparent counts as paper.")
-    return tuple(notes)
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """The picture in a mode of 8 bits a channel."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        levels = np.asarray(picture, np.float64)
-        return Image.fromarray((levels.clip(0, 65535) / 257).astype(np.uint8))
-    if picture.mode == "P" or picture.mode == "PA":
-        return picture.convert("RGBA")
-    return picture.convert("L") if picture.mode == "1" else picture
-
-
-def _grey(picture: Image.Image, paper: str | None) -> NDArray[np.uint8]:
-    """The picture's brightness (height, width), on paper where it is transparent."""
-    picture = _eight_bits(picture)
-    if picture.mode not in ("RGBA", "LA", "La", "RGBa") and "transparency" not in picture.info:
-        return np.asarray(picture.convert("L"))
-    layers = np.asarray(picture.convert("LA"), np.float32)
-    grey, alpha = layers[..., 0], layers[..., 1] / 255
-    drawn = float((grey * alpha).sum() / max(alpha.sum(), 1e-6))
-    ground = {"black": 0, "white": 255, None: 0 if drawn > 127 else 255}[paper]
-    return np.rint(grey * alpha + ground * (1 - alpha)).astype(np.uint8)
+        return vae_onnx.read_picture(data, ground=ground, max_side=MAX_SIDE)
+    except vae_onnx.FileError as error:
+        raise PictureError(str(error)) from error
 
 
 def drawing_to_x(
@@ -148,76 +80,57 @@ def drawing_to_x(
 
     They are centred and scaled as MNIST's digits are, whatever their place and size on the canvas.
     """
-    if not ink.any():
-        return None
-    x: NDArray[np.float32] = vae_onnx.drawing_to_x(ink)
-    if image_shape == DRAWN:
-        return x
-    return _fit(vae_onnx.to_uint8(x[0, 0]), image_shape)
+    return _framed(vae_onnx.drawing_to_x(ink), image_shape) if ink.any() else None
 
 
 def picture_to_x(
-    picture: Picture, image_shape: tuple[int, int, int], *, digits: bool
-) -> NDArray[np.float32]:
-    """A picture as a model takes it, (1, *image_shape).
+    picture: Picture, model: Autoencoder, *, digits: bool
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """A picture as a model takes it, (1, *image_shape), and what had to be decided.
 
     Args:
         picture: As it was handed in.
-        image_shape: (channels, height, width) of the model.
+        model: Whom it is for. A model of light on dark sees the whole picture in its frame, light
+            on dark; another one its middle square, as `folder:` trains on it.
         digits: The model knows digits: the ink is found on its paper, centred and scaled as
-            MNIST's digits are. Otherwise the whole picture is fitted into the frame.
+            MNIST's digits are.
 
     Raises:
         PictureError: The picture is one even surface.
     """
-    grey = picture.grey
-    if int(grey.max()) - int(grey.min()) < FLAT:
-        raise PictureError("the picture is one even surface: nothing is drawn on it")
-    light = _light_on_dark(grey)
-    if not digits:
-        return _fit(light, image_shape)
-    x = drawing_to_x(_ink(light, picture.lossless), image_shape)
-    assert x is not None, "a picture that is not flat has ink"
-    return x
+    grey, notes = picture.grey, picture.notes
+    _, height, width = model.image_shape
+    try:
+        if digits:
+            drawn = drawing.picture_to_x(grey)
+            return _framed(drawn.x, model.image_shape), (*notes, *drawn.notes)
+    except vae_onnx.InputError as error:
+        raise PictureError(str(error)) from error
+    if int(grey.max()) - int(grey.min()) < paper.FLAT:
+        raise PictureError(paper.EVEN)
+    if not paper.expected(model.metadata):
+        return _to_x(files.fitted(grey, width, height)), notes
+    if paper.is_light(grey):
+        grey, notes = np.invert(grey), (*notes, INVERTED)
+    return _to_x(_whole(grey, width, height)), notes
 
 
-def _light_on_dark(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with its rim, which is paper, dark."""
-    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(rim) <= (int(grey.max()) + int(grey.min())) / 2:
-        return grey
-    inverted: NDArray[np.uint8] = np.invert(grey)
-    return inverted
-
-
-def _ink(light: NDArray[np.uint8], lossless: bool) -> NDArray[np.uint8]:
-    """The picture with its paper set to 0 and its ink stretched to 255.
-
-    The level between them is Otsu's (1979): it parts the pixels into the two classes that differ
-    most. A drawing that a computer made has clean paper, and is left as it is.
-    """
-    rim = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    if lossless and not rim.any() and np.median(light) == 0:
-        return light
-    counts = np.bincount(light.ravel(), minlength=256).astype(np.float64)
-    levels = np.arange(256)
-    below, total = counts.cumsum(), counts.sum()
-    mass = (counts * levels).cumsum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mass[-1] * below / total - mass) ** 2 / (below * (total - below))
-    level = int(np.nanargmax(between))
-    paper, drawn = mass[level] / below[level], (mass[-1] - mass[level]) / (total - below[level])
-    # Below the middle of the two: the soft rim of a stroke belongs to it, uneven paper does not.
-    foot = paper + 0.4 * (drawn - paper)
-    ink: NDArray[np.float64] = (light.astype(np.float64) - foot) / (drawn - foot) * 255
-    return ink.clip(0, 255).astype(np.uint8)
-
-
-def _fit(light: NDArray[np.uint8], image_shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """The whole picture within the frame of a model, keeping its proportions, on black."""
+def _framed(x: NDArray[np.float32], image_shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """What `drawing_to_x` made, in the frame of a model of another size."""
     _, height, width = image_shape
-    picture = ImageOps.pad(Image.fromarray(light), (width, height), Image.Resampling.BOX, color=0)
-    x: NDArray[np.float32] = np.asarray(picture, np.float32)[np.newaxis, np.newaxis]
+    if x.shape[1:] == image_shape:
+        return x
+    return _to_x(_whole(vae_onnx.to_uint8(x[0, 0]), width, height))
+
+
+def _whole(light: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The whole picture within a frame, keeping its proportions, on black."""
+    picture = Image.fromarray(light)
+    return np.asarray(ImageOps.pad(picture, (width, height), Image.Resampling.BOX, color=0))
+
+
+def _to_x(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    x: NDArray[np.float32] = grey[np.newaxis, np.newaxis].astype(np.float32)
     return x / np.float32(255)
 
 

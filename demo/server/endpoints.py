@@ -15,19 +15,20 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio import processing_utils, utils
+from gradio.components.api_component import Api
 from PIL import Image
 
 import vae_onnx
-from demo.library.models import Lane, Library
+from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, whole
+from demo.library.models import DIGITS, Lane, Library
 from demo.page import pictures
 from demo.page.pictures import PictureError
-from demo.tabs.pad import DIGITS
+from demo.server.words import PICTURE, no_room, refusal
 
-MAX_COUNT = 256  # pictures in one answer
 MAX_SIDE = 30  # pictures a side of a grid
 MAX_STEPS = 64  # of an interpolation
-ELBO_DRAWS = 16  # of the noise
-NEAREST = 12  # test images
+FORMS = ("png", "gif", "webp")
+ROW = {"type": "array", "items": {"type": "number"}}
 CONCURRENCY = 4  # calls worked on at once; measured in docs/benchmarks.md
 
 
@@ -54,8 +55,10 @@ class Endpoints:
     def encode(self, image: str, model: str) -> dict[str, Any]:
         """Encode an image: where it lies in the latent space of a model.
 
+        For the models of MNIST it is a digit, which is found on its paper and centred.
+
         Args:
-            image: A picture file; for the models of MNIST a digit, which is centred for them.
+            image: A picture file; as a tool, a data: URL or a public http address of one.
             model: Name of a model, as /models lists them.
 
         Returns:
@@ -97,15 +100,15 @@ class Endpoints:
         """Encode an image and decode it again.
 
         Args:
-            image: A picture file.
+            image: A picture file; as a tool, a data: URL or a public http address of one.
             model: Name of a model.
-            seed: Given, z is drawn from the VAE's posterior; without, it is its mean.
+            seed: Given, z is drawn from the VAE's posterior; without or null, it is its mean.
 
         Returns:
             What the model makes of the image.
         """
         lane, x, _ = self._read(image, model)
-        rng = None if seed is None else np.random.default_rng(_seed(seed))
+        rng = None if seed is None else np.random.default_rng(seed_of(seed))
         return pictures.sheet(lane.model.reconstruct(x, rng))
 
     def sample(
@@ -116,7 +119,7 @@ class Endpoints:
         Args:
             model: Name of a model.
             count: How many pictures, 1 to 256.
-            seed: The same seed gives the same pictures.
+            seed: The same seed gives the same pictures; 0 by default.
             temperature: 0 to 3; 1 is the prior itself, less stays nearer to its middle.
 
         Returns:
@@ -131,8 +134,8 @@ class Endpoints:
         """Walk in a straight line through the latent space from one image to another.
 
         Args:
-            image_a: A picture file.
-            image_b: A picture file.
+            image_a: A picture file; as a tool, a data: URL or a public http address of one.
+            image_b: A picture file, as image_a.
             model: Name of a model.
             steps: How many pictures, 2 to 64, the two ends included.
             form: "png" for a strip, "gif" or "webp" for an animation.
@@ -140,12 +143,12 @@ class Endpoints:
         Returns:
             The strip or the animation.
         """
-        _within("steps", steps, 2, MAX_STEPS)
-        if form not in ("png", "gif", "webp"):
+        count = whole("steps", steps, 2, MAX_STEPS)
+        if form not in FORMS:
             raise PictureError(f"form must be png, gif or webp, got {form!r}")
         lane, a, _ = self._read(image_a, model)
         _, b, _ = self._read(image_b, model)
-        frames = lane.model.interpolate(a, b, int(steps))
+        frames = lane.model.interpolate(a, b, count)
         if form == "png":
             return _saved(pictures.png_bytes(pictures.sheet(frames, len(frames))), "png")
         return _saved(pictures.animation([*map(pictures.grey_image, frames)], form), form)
@@ -160,8 +163,8 @@ class Endpoints:
         Returns:
             The pictures on one sheet; z[0] grows to the right, z[1] upwards.
         """
-        _within("side", side, 1, MAX_SIDE)
-        return pictures.sheet(self._lane(model).model.grid(int(side)), int(side))
+        columns = whole("side", side, 1, MAX_SIDE)
+        return pictures.sheet(self._lane(model).model.grid(columns), columns)
 
     def averages(self, model: str) -> dict[str, list[float]]:
         """Tell the mean code of the test images of each class, to calculate with and to decode.
@@ -191,24 +194,20 @@ class Endpoints:
         """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
         names = list(self.library.lanes)
         with gr.Group(visible=False):
-            model = gr.Dropdown(
-                names, value=names[0], label="model", allow_custom_value=True
-            )  # another name is refused in our words
+            model = _value("model", names[0], type="string", enum=names)
             image, image_a, image_b = (
                 gr.File(label=label, type="filepath") for label in ("image", "image_a", "image_b")
             )
             picture = gr.Image(label="picture", format="png")
             answer = gr.JSON(label="answer")
-            z = gr.JSON(label="z")
-            seed = gr.Number(0, label="seed", precision=0)
-            drawn_seed = gr.Number(None, label="seed", precision=0)
-            count = gr.Number(16, label="count", precision=0)
-            temperature = gr.Number(1.0, label="temperature")
-            steps = gr.Number(10, label="steps", precision=0)
-            form = gr.Dropdown(
-                ["png", "gif", "webp"], value="png", label="form", allow_custom_value=True
-            )
-            side = gr.Number(15, label="side", precision=0)
+            z = _value("z", None, anyOf=[ROW, {"type": "array", "items": ROW}])
+            seed = _value("seed", 0, type="integer")
+            drawn_seed = _value("seed", None, anyOf=[{"type": "integer"}, {"type": "null"}])
+            count = _value("count", 16, type="integer")
+            temperature = _value("temperature", 1.0, type="number")
+            steps = _value("steps", 10, type="integer")
+            form = _value("form", "png", type="string", enum=[*FORMS])
+            side = _value("side", 15, type="integer")
             strip = gr.Image(label="strip or animation")
             inputs: dict[Callable[..., Any], tuple[list[Any], Any]] = {
                 self.models: ([], answer),
@@ -233,7 +232,7 @@ class Endpoints:
                 )
 
     def _lane(self, model: str) -> Lane:
-        lane = self.library.lanes.get(model)
+        lane = self.library.lanes.get(model) if isinstance(model, str) else None
         if lane is None:
             raise PictureError(f"no model is called {model!r}: {', '.join(self.library.lanes)}")
         return lane
@@ -241,11 +240,19 @@ class Endpoints:
     def _read(self, image: str | None, model: str) -> tuple[Lane, Any, tuple[str, ...]]:
         lane = self._lane(model)
         if image is None:
-            raise PictureError("no image was given")
+            raise PictureError(f"no image was given; {PICTURE}")
         picture = pictures.read(Path(image).read_bytes())
         digits = lane.dataset == DIGITS
-        x = pictures.picture_to_x(picture, lane.model.image_shape, digits=digits)
-        return lane, x, picture.notes
+        x, notes = pictures.picture_to_x(picture, lane.model, digits=digits)
+        return lane, x, notes
+
+
+def _value(label: str, default: Any, **schema: Any) -> Api:
+    """A parameter with its JSON schema, passed on as it came: our functions check it.
+
+    Gradio's parts for people say too little of what they take, and one of them no JSON schema.
+    """
+    return Api(default, schema, label)
 
 
 def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
@@ -258,19 +265,6 @@ def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
     ]
 
 
-def draws(lane: Lane, count: float, seed: float, temperature: float) -> Any:
-    """Draw z (count, latent_dim) from N(0, temperature^2 I).
-
-    Raises:
-        PictureError: A number is out of its range.
-    """
-    _within("count", count, 1, MAX_COUNT)
-    _within("temperature", temperature, 0, 3)
-    rng = np.random.default_rng(_seed(seed))
-    z = rng.standard_normal((int(count), lane.latent_dim), dtype=np.float32)
-    return z * np.float32(temperature)
-
-
 def told(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function, its refusals as messages of Gradio instead of tracebacks."""
 
@@ -279,19 +273,11 @@ def told(fn: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return fn(*arguments)
         except (PictureError, vae_onnx.VaeOnnxError, ValueError, TypeError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise refusal(str(error)) from error
+        except OSError as error:
+            raise refusal(no_room(error)) from error
 
     return inner
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if value is None or not low <= value <= high:
-        raise PictureError(f"{name} must be {low} to {high}, got {value}")
-
-
-def _seed(seed: float) -> int:
-    _within("seed", seed, 0, 2**32 - 1)
-    return int(seed)
 
 
 def _saved(data: bytes, suffix: str) -> str:

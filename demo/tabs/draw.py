@@ -8,11 +8,11 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from demo.library.models import TITLES
+from demo.library.asked import ELBO_DRAWS, NEAREST
+from demo.library.models import DIGITS, TITLES
 from demo.page import maps
 from demo.page.maps import number, part
 from demo.page.pictures import PictureError, grey_image, png_url
-from demo.server.endpoints import ELBO_DRAWS, NEAREST
 from demo.tabs import pad
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _belief(group: Group, x: Any, z: Any) -> dict[str, Any]:
 
 def _thing(lane: Lane) -> str:
     """What a model was trained on, one of it."""
-    if lane.dataset == pad.DIGITS:
+    if lane.dataset == DIGITS:
         return "a digit"
     return f"a picture of {TITLES.get(lane.dataset, lane.dataset)}"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
+from demo.library.asked import MAX_TEMPERATURE, RangeError, draws, within
 from demo.page.maps import part
 from demo.page.pictures import PictureError, animation, data_url, grey_image, png_url, sheet
 from demo.page.templates import fill
-from demo.server.endpoints import draws
 from demo.tabs import pad
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 64  # pictures of each model on the page
 MAX_STEPS = 24
-MAX_TEMPERATURE = 3
 AMOUNTS = np.linspace(0, 1, 7, dtype=np.float32)
 
 WHY = {
@@ -60,10 +59,9 @@ class GenerateTab:
         """
         group = self.library.groups[title]
         try:
-            if count is not None and count > MAX_COUNT:
-                raise PictureError(f"count must be 1 to {MAX_COUNT}, got {count}")
+            within("count", count, 1, MAX_COUNT)
             z = {lane.name: draws(lane, count, seed, temperature) for lane in group.lanes}
-        except PictureError as error:
+        except RangeError as error:
             return [f"{error}.", gr.skip(), gr.skip()]
         sheets = [_sheet(lane, z[lane.name], group) for lane in _best_first(group)]
         shown = self.use.show(group.best, z[group.best.name], "Draws from the prior")

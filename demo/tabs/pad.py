@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 import numpy as np
 
+from demo.library.models import DIGITS
 from demo.page import pictures
 from demo.page.maps import part
 from demo.page.pictures import PictureError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 CAMERA = "<video playsinline muted hidden></video>"
 NOTE = '<p class="pad-note" role="status"></p>'
-DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
 
 
 class Seen(NamedTuple):
@@ -90,14 +90,14 @@ def read(value: object, group: Group) -> Seen | None:
     image_shape = group.vae.model.image_shape
     match value:
         case {"kind": "drawing", "data": data}:
-            ink = pictures.read(pictures.from_data_url(data), paper="black").grey
+            ink = pictures.read(pictures.from_data_url(data), ground="black").grey
             x = pictures.drawing_to_x(ink, image_shape)
             return None if x is None else Seen(x, "")
         case {"kind": "picture", "data": data}:
             picture = pictures.read(pictures.from_data_url(data))
             digits = group.dataset == DIGITS
-            x = pictures.picture_to_x(picture, image_shape, digits=digits)
-            return Seen(x, " ".join(picture.notes))
+            x, notes = pictures.picture_to_x(picture, group.vae.model, digits=digits)
+            return Seen(x, " ".join(notes))
         case {"kind": "test", "number": int(number)}:
             tests = group.vae.tests
             if tests is None or not 0 <= number < len(tests.images):

@@ -2,12 +2,12 @@
 
 Reading order:
 
-1. `vae.js`       the graphs as functions, for any host of JavaScript; its types are `vae.d.ts`
-2. `runtime.js`   onnxruntime-web, unpacked and set up
-3. `map.js`       the test set as a map of the latent plane
-4. `page.js`      from what is drawn, chosen or pointed at to what `index.html` shows
-5. `sw.js`        the service worker: offline after the first visit
-6. `build.py`     puts the site together; `make site`
+1. `vae/`       the graphs as functions, for any host of JavaScript; begin with its `vae.js`
+2. `join.py`    makes one file of them, which is what pages, docs and tests use
+3. `site/`      the page: `runtime.js` sets onnxruntime-web up, `lanes.js` opens a model and its
+                map (`map.js`), `page.js` goes from what is drawn, chosen or pointed at to what is
+                shown, and `sw.js`, the service worker, keeps it all for use offline
+4. `build.py`   puts the site together; `make site`
 
 The pad is that of the Gradio demo, `demo/page/static/pad.js`.
 """

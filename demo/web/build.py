@@ -25,8 +25,11 @@ import onnxruntime
 
 import vae_onnx
 from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
+from demo.web import join
+from vae_onnx.command import terminal
 
 HERE = Path(__file__).parent
+SOURCES = HERE / "site"
 STATIC = HERE.parent / "page" / "static"
 ROOT = HERE.parents[1]
 PACKS = ROOT / "build" / "npm"
@@ -35,7 +38,6 @@ IMAGES = ROOT / "tests" / "runtime" / "images.npz"  # the first images of the te
 DATASETS = ("mnist", "fashion-mnist")
 KINDS = ("vae", "ae")
 EXAMPLES = {"mnist": 1, "fashion-mnist": 3}  # of each class; clothes are chosen, not drawn
-PAGE = ("page.js", "map.js", "runtime.js", "vae.js", "vae.d.ts", "style.css")
 SHARED = ("pad.js", "parts.css", "favicon.png")
 
 ORT = "onnxruntime-web"
@@ -46,6 +48,7 @@ LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package lacks them, Pyt
 BUDGET = 18_000_000  # bytes in all: what a visitor's browser keeps
 
 
+@terminal.plain()
 def main() -> int:
     """Build the site; 1 if that cannot be, with the reason on stderr."""
     parser = argparse.ArgumentParser(
@@ -90,19 +93,24 @@ def build(out: Path) -> None:
 
 
 def _write_page(site: Path) -> None:
-    for name in PAGE:
-        shutil.copy(HERE / name, site)
+    for source in SOURCES.glob("[!.]*"):
+        shutil.copy(source, site)
+    join.write(site)
     for name in SHARED:
         shutil.copy(STATIC / name, site)
     shutil.copy(ROOT / "LICENSE", site)
     template = Template((STATIC / "pad.html").read_text(encoding="utf-8"))
     pad = template.substitute(hint="Draw a digit here", camera="", files="")
-    page = (HERE / "index.html").read_text(encoding="utf-8")
+    page = (SOURCES / "index.html").read_text(encoding="utf-8")
     (site / "index.html").write_text(page.replace("<!-- pad.html -->", pad), encoding="utf-8")
 
 
 def _write_runtime(folder: Path) -> None:
-    """Write onnxruntime-web, its largest file packed: the page unpacks it, whatever the server."""
+    """Write onnxruntime-web as any server hands it out right.
+
+    Its largest file is packed, which the page unpacks; its modules are called .js, because a server
+    that does not know .mjs gives them a type that no browser runs.
+    """
     folder.mkdir()
     with tarfile.open(_fetch()) as package:
         for expected, name in map(str.split, ORT_SUMS.read_text(encoding="ascii").splitlines()):
@@ -111,7 +119,7 @@ def _write_runtime(folder: Path) -> None:
             _check(f"{name} of {ORT} {ORT_VERSION}", content, expected)
             if name.endswith(".wasm"):
                 name, content = f"{name}.gz", gzip.compress(content, mtime=0)
-            (folder / name).write_bytes(content)
+            (folder / name.replace(".mjs", ".js")).write_bytes(content)
     for name in LICENCES:
         shutil.copy(Path(onnxruntime.__file__).parent / name, folder)
 
@@ -197,16 +205,18 @@ def _write_examples(folder: Path) -> None:
 
 def write_worker(site: Path) -> None:
     """Write the service worker, which knows every other file by the hash of its content."""
+    worker = site / "sw.js"
     hashes = {
         path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         for path in _files(site)
+        if path != worker
     }
     files = json.dumps(hashes, indent=2)
     version = hashlib.sha256(files.encode()).hexdigest()[:16]
-    script = (HERE / "sw.js").read_text(encoding="utf-8")
+    script = (SOURCES / "sw.js").read_text(encoding="utf-8")
     script = script.replace("const FILES = {};", f"const FILES = {files};")
     script = script.replace('const VERSION = "";', f'const VERSION = "{version}";')
-    (site / "sw.js").write_text(script, encoding="utf-8")
+    worker.write_text(script, encoding="utf-8")
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -19,7 +19,9 @@ from playwright.sync_api import Page, sync_playwright
 from demo.screenshot import DIGITS, draw, launch_browser
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Files(SimpleHTTPRequestHandler):
+    """Hands out files, and says nothing of it."""
+
     def log_request(self, *args: object) -> None:
         """Say nothing of each request."""
 
@@ -28,13 +30,20 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serve_folder(folder: Path, port: int = 0) -> Iterator[str]:
+def serve_folder(
+    folder: Path, port: int = 0, files: type[SimpleHTTPRequestHandler] = Files
+) -> Iterator[str]:
     """Hand out the files of a folder, as `python -m http.server` does; yields the address.
+
+    Args:
+        folder: What is handed out.
+        port: 0 takes any that is free.
+        files: How it is done.
 
     Raises:
         OSError: The port is taken.
     """
-    handler = partial(_Quiet, directory=str(folder))
+    handler = partial(files, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -1,14 +1,19 @@
 """A user's own images as a data set: `--dataset folder:PATH`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from export.errors import DataError
+from vae_onnx.errors import FileError
+from vae_onnx.pictures import files
+
+Pixels = npt.NDArray[np.uint8]
 
 LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to train on
 
@@ -16,8 +21,8 @@ LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to
 def read(folder: Path, image_size: int) -> tuple[npt.NDArray[np.uint8], list[str], list[int]]:
     """Read every picture of a folder, of any size and mode, as grey squares.
 
-    A picture is cropped to its middle square and scaled with anti-aliasing; where it is
-    transparent it is black. Pictures in folders below are of the class that their folder is named
+    A picture is read as `vae_onnx.read_picture` does, cropped to its middle square and scaled with
+    anti-aliasing. Pictures in folders below are of the class that their folder is named
     after; those in the folder itself are all of one class.
 
     Args:
@@ -41,7 +46,7 @@ def read(folder: Path, image_size: int) -> tuple[npt.NDArray[np.uint8], list[str
             f"after their classes, got {len(paths)}"
         )
     images = np.stack(
-        [_read(path, image_size) for path in tqdm(paths, desc=str(folder), disable=None)]
+        [_square(path, image_size) for path in tqdm(paths, desc=str(folder), disable=None)]
     )
     classes = [path.relative_to(folder).parent.as_posix() for path in paths]
     names = sorted(set(classes))
@@ -58,19 +63,22 @@ def _pictures(folder: Path) -> list[Path]:
     )
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey down; Pillow's own conversion would cut it off at 255."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture) // 257).clip(0, 255).astype(np.uint8))
-
-
-def _read(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
+def _square(path: Path, image_size: int) -> Pixels:
     try:
-        with Image.open(path) as file:
-            picture = _eight_bits(ImageOps.exif_transpose(file)).convert("RGBA")
-    except Exception as error:  # Pillow answers a broken file with errors of a dozen kinds
-        raise DataError(f"{path} is not a readable picture ({error}); remove or mend it") from error
-    opaque = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("L")
-    square = ImageOps.fit(opaque, (image_size, image_size), Image.Resampling.LANCZOS)
-    return np.asarray(square)
+        grey, _ = _read(path.read_bytes())
+    except DataError as error:
+        raise DataError(f"{path}: {error}; or remove it") from error
+    return files.fitted(grey, image_size, image_size)
+
+
+def _read(content: bytes) -> tuple[Pixels, Sequence[str]]:
+    """Decode a file to grey (height, width), with notes of what had to be decided.
+
+    Raises:
+        DataError: it is no complete picture.
+    """
+    try:
+        picture = files.read(content)
+    except FileError as error:
+        raise DataError(str(error)) from error
+    return picture.grey, picture.notes

@@ -67,10 +67,9 @@ def ablate(
         history = run(varied, folder, data_dir, device, resume=True)
         losses[name] = record.best_epoch(history)["validation"]["loss"]
     result = table(losses, config)
-    print(result)
     if page:
         markdown.fill(page, SECTION, result)
-        print(f"wrote {page}")
+    print(result + (f"\nwrote {page}" if page else ""))
     return result
 
 

@@ -16,13 +16,13 @@ from torchvision.transforms import ToTensor
 from tqdm import tqdm
 
 from export import markdown
-from export.config import RECIPES, Config
+from export.config import RECIPES, Config, Device
 from export.data import datasets
 from export.errors import ConfigError
 from export.networks.mlp import VAE, build
 from export.report import evaluate
 from export.training.cpu import tuned
-from export.training.distributed import Group
+from export.training.distributed import Group, pick_device
 from export.training.objective import kld
 from export.training.run import load
 from export.training.trainer import Trainer
@@ -49,7 +49,10 @@ class Result(NamedTuple):
 
 @tuned()
 def speedrun(
-    seeds: Sequence[int], data_dir: Path | None = None, page: Path | None = None
+    seeds: Sequence[int],
+    data_dir: Path | None = None,
+    page: Path | None = None,
+    device: Device = "auto",
 ) -> list[Result]:
     """Train to the report's result by the recipe "speed", and time the report's loop beside it.
 
@@ -57,6 +60,7 @@ def speedrun(
         seeds: of the runs, one after another; before each, an epoch of the report's loop.
         data_dir: folder of the data sets.
         page: Markdown file whose section "speedrun" shall hold the table.
+        device: what both train on.
 
     Returns:
         A result a seed; a table of them is printed.
@@ -64,30 +68,29 @@ def speedrun(
     Raises:
         FileNotFoundError: the data set or the page is missing.
         DataError: the data set is damaged.
-        ConfigError: no seed is given, or the page has no such section.
+        ConfigError: no seed is given, the page has no such section, or there is no CUDA device.
     """
     if not seeds:
         raise ConfigError("speedrun takes at least one seed, such as --seeds 0, got none")
     if page:
         markdown.fill(page, SECTION)
     configs = [Config(**RECIPES["speed"], seed=seed) for seed in seeds]
-    x, _ = load(Config(**RECIPES["speed"]), data_dir, torch.device("cpu"))
+    x, _ = load(Config(**RECIPES["speed"]), data_dir, pick_device(device))
     test = datasets.load_test("fashion-mnist", data_dir)
     loader = report_loader(data_dir)
     results = []
     for config in tqdm(configs, desc="seeds", disable=None):
-        report_epoch_seconds = seconds(lambda: report_epoch(loader))
+        report_epoch_seconds = seconds(lambda: report_epoch(loader, x.device))
         trainer = Trainer(config, Group(x.device))
         start = time.perf_counter()
         for epoch in range(1, config.epochs + 1):
             trainer.train_epoch(x, epoch)
         ours = time.perf_counter() - start
-        total = evaluate.metrics(trainer.model.eval(), test)["total"]
+        total = evaluate.metrics(trainer.model.eval().cpu(), test)["total"]
         results.append(Result(config.seed, ours, total, report_epoch_seconds))
-    print(table(results))
     if page:
         markdown.fill(page, SECTION, table(results))
-        print(f"wrote {page}")
+    print(table(results) + (f"\nwrote {page}" if page else ""))
     return results
 
 
@@ -98,16 +101,18 @@ def report_loader(data_dir: Path | None) -> DataLoader[tuple[Tensor, int]]:
     return DataLoader(Subset(images, kept), batch_size=128, shuffle=True)
 
 
-def report_epoch(loader: DataLoader[tuple[Tensor, int]]) -> None:
+def report_epoch(
+    loader: DataLoader[tuple[Tensor, int]], device: torch.device | str = "cpu"
+) -> None:
     """One epoch of the report's VAE as it was trained there."""
     config = Config(**RECIPES["report"])
-    model = build(config)
+    model = build(config).to(device)
     assert isinstance(model, VAE)
     optimizer = Adam(model.parameters(), lr=config.lr)
     logged = 0.0
     for images, _ in loader:
-        x = images.flatten(1)
-        logits, mu, log_var = model(x, torch.randn(len(x), config.latent_dim))
+        x = images.flatten(1).to(device)
+        logits, mu, log_var = model(x, torch.randn(len(x), config.latent_dim, device=device))
         recon = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
         loss = recon + kld(mu, log_var).mean()
         optimizer.zero_grad()

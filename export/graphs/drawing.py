@@ -26,10 +26,11 @@ from onnx import TensorProto, inliner, numpy_helper
 from onnxscript import optimizer, script
 
 import vae_onnx
+from export.graphs.versions import IR_VERSION
 from export.writing import atomic
 
 # onnxscript declares unions for its operators that no expression satisfies: mypy is to see Any.
-op: Any = onnxscript.opset20
+op: Any = onnxscript.opset18
 types: Any = onnxscript.onnx_types
 if TYPE_CHECKING:
     FLOAT: TypeAlias = Any
@@ -141,6 +142,7 @@ def model() -> onnx.ModelProto:
     proto: onnx.ModelProto = optimizer.optimize(inliner.inline_local_functions(scripted))
     _rename(proto.graph, calls)
     del proto.graph.value_info[:]
+    proto.ir_version = IR_VERSION
     proto.producer_name = "vae-onnx"
     proto.producer_version = vae_onnx.__version__
     proto.doc_string = METADATA["description"]

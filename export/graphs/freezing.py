@@ -1,15 +1,13 @@
 """A torch module -> an ONNX graph, checked and self-describing."""
 
 import warnings
-from typing import Final
 
 import onnx
 import torch
 from torch import Tensor, nn
 
+from export.graphs.versions import IR_VERSION, OPSET
 from export.networks.mlp import AE, VAE
-
-OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
 
 
 class PictureDecoder(nn.Module):
@@ -58,6 +56,7 @@ def to_onnx(
         )
     assert program is not None  # it is None without dynamo only
     proto = program.model_proto
+    proto.ir_version = IR_VERSION
     strip(proto)
     fold_negations(proto.graph)
     proto.graph.name = f"{told['name']} {told['graph']}"

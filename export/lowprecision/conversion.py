@@ -15,6 +15,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from export.config import Variant
 from export.errors import ModelError
+from export.graphs.versions import IR_VERSION
 from export.lowprecision.rounding import round_weights
 from vae_onnx.engine.graph import Array
 
@@ -184,6 +185,7 @@ def tell(proto: onnx.ModelProto, told: dict[str, str]) -> None:
 
 def _labelled(proto: onnx.ModelProto, variant: Variant) -> onnx.ModelProto:
     tell(proto, {"precision": variant})
+    proto.ir_version = IR_VERSION  # of a model that was exported with a newer one too
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

@@ -87,9 +87,9 @@ def quantize(
                 tqdm.write(line(model.card["name"], variant, told[variant], dry_run))
     for variant in variants:
         text = f"{markdown.table(HEADER, rows[variant])}\n\n{machine()}"
-        print(f"\n{variant}\n\n{text}")
         if page:
             markdown.fill(page, variant, text)
+        print(f"\n{variant}\n\n{text}")
     if page:
         print(f"wrote {page}")
 

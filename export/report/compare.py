@@ -28,9 +28,9 @@ def compare(folders: Sequence[Path], out: Path | None = None) -> str:
     if not folders:
         raise ConfigError("compare takes at least one run folder, got none")
     text = table([record.read(folder) for folder in folders])
-    print(text)
     if out is not None:
         writing.write_text(out, text)
+    print(text)
     return text
 
 

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam
 from tqdm import tqdm
 
@@ -17,38 +17,9 @@ from export.networks.mlp import AE, VAE, build
 from export.training.distributed import Group
 from export.training.objective import Objective
 from export.training.record import Losses
+from export.training.step import Batch, Recorded, Step
 
 BYTE_DEVIATION: Final = math.sqrt((256**2 - 1) / 12)  # of a random byte
-
-
-class Batch(NamedTuple):
-    """Images and the noise of one step."""
-
-    x: Tensor  # (N, 784)
-    x_in: Tensor  # (N, 784), what the encoder sees of them
-    eps: Tensor  # (k, N, latent_dim)
-
-    def part(self, rows: slice) -> "Batch":
-        """Some of the images."""
-        return Batch(self.x[rows], self.x_in[rows], self.eps[:, rows])
-
-
-class Step(nn.Module):
-    """The loss of a step: of images, and for the encoder alone of the same ones moved."""
-
-    def __init__(self, objective: Objective) -> None:
-        super().__init__()
-        self.objective = objective
-
-    def forward(
-        self, batch: Batch, moved: Batch | None, kl_weight: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss to descend on and, for the log, loss and terms of the images alone."""
-        loss, terms = self.objective(*batch, kl_weight)
-        logged = {"loss": loss.detach(), **terms}
-        if moved is not None:
-            loss = loss + self.objective(*moved, kl_weight, frozen_decoder=True)[0]
-        return loss, logged
 
 
 class Trainer:
@@ -62,8 +33,8 @@ class Trainer:
         betas = (config.adam_beta1, config.adam_beta2)
         self.optimizer = Adam(_groups(self.model, config), betas=betas, fused=True)
         step = Step(Objective(self.model, config))
-        if group.device.type == "cuda":  # kernels this small take longer to launch than to run
-            step.compile(mode="reduce-overhead")
+        alone_on_gpu = group.device.type == "cuda" and group.size == 1
+        self._recorded = Recorded(step) if alone_on_gpu else None
         self._step = group.wrap(step)
 
     def train_epoch(self, x: Tensor, epoch: int) -> Losses:
@@ -92,13 +63,23 @@ class Trainer:
             images = x.index_select(0, rows)
             batch = noise.batch(images).part(share)
             moved = noise.batch(noise.move(images)).part(share) if config.moves else None
-            loss, logged = self._step(batch, moved, weight)
-            self.optimizer.zero_grad()
             # The gradients are averaged over the processes, whose shares may differ.
-            (loss * (counted * group.size / len(rows))).backward()
+            logged = self._differentiate(batch, moved, weight, counted * group.size / len(rows))
             self.optimizer.step()
             steps.add(counted, logged)
         return steps.means(f"training loss of epoch {epoch}")
+
+    def _differentiate(
+        self, batch: Batch, moved: Batch | None, kl_weight: Tensor, factor: float
+    ) -> dict[str, Tensor]:
+        """Give the weights the gradients of a step, times a factor; return its losses."""
+        if self._recorded:
+            return self._recorded(batch, moved, kl_weight)  # of one process, whose factor is 1
+        logged: dict[str, Tensor]
+        loss, logged = self._step(batch, moved, kl_weight)
+        self.optimizer.zero_grad()
+        (loss * factor).backward()
+        return logged
 
     @torch.inference_mode()
     def validate(self, x: Tensor) -> Losses:

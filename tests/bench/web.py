@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import vae_onnx
 from demo.screenshot import launch_browser
-from demo.web.build import HERE as SOURCES
+from demo.web import join
 from demo.web.build import ORT_VERSION, ROOT, build
 from demo.web.screenshot import open_site, serve_folder
 from export.markdown import table
@@ -74,6 +74,7 @@ def measure() -> tuple[float, list[Host]]:
     """Seconds until the page shows its first picture; the browser and Node, in turns."""
     skip = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, env=skip, check=True)
+    join.write(NODE)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder) / "site"
         build(site)
@@ -119,7 +120,7 @@ def in_browser(chromium: Browser, url: str) -> tuple[float, dict]:
             """async () => {
               const vae = await import("./vae.js");
               const { medians } = await import("./web.js");
-              const times = await medians(vae, "models/");
+              const times = await medians(vae, "models/", { ort: await import("./runtime.js") });
               const bytes = memories.reduce((sum, one) => sum + one.buffer.byteLength, 0);
               return { times, megabytes: bytes / 1e6 };
             }"""
@@ -129,7 +130,7 @@ def in_browser(chromium: Browser, url: str) -> tuple[float, dict]:
 
 def in_node() -> dict:
     command = ["node", "--input-type=module", "--eval", IN_NODE, f"{NODE}/"]
-    files = [(SOURCES / "vae.js").as_uri(), SCRIPT.as_uri(), f"{MODELS}/"]
+    files = [(NODE / "vae.js").as_uri(), SCRIPT.as_uri(), f"{MODELS}/"]
     result = subprocess.run([*command, *files], check=True, capture_output=True, text=True)
     return json.loads(result.stdout)
 

@@ -92,7 +92,7 @@ def test_impossible_port_is_a_usage_error(port: str) -> None:
 def test_folder_alone_is_a_space(tmp_path: Path) -> None:
     space = shutil.copytree(FOLDER, tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
     with (
-        serve(None, sys.executable, str(space / "app.py")) as url,
+        serve(None, sys.executable, str(space / "space.py")) as url,
         urllib.request.urlopen(url) as response,
     ):
         assert "Two numbers are enough" in response.read().decode()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Playwright, expect
 
-from demo.screenshot import DIGITS, Point, Stroke, draw
+from demo.screenshot import DIGITS, Point, Stroke, draw, launch_browser, open_demo
 
 Picture = NDArray[np.uint8]
 OpenPage = Callable[..., Page]
@@ -299,7 +299,38 @@ def test_a_file_too_large_never_leaves_the_browser(page: Page) -> None:
 
 def test_without_a_camera_the_page_says_so(page: Page) -> None:
     page.get_by_role("button", name="Camera").click()
-    expect(page.locator("#pad .pad-note")).to_contain_text("no camera")
+    expect(page.locator("#pad .pad-note")).to_contain_text("There is no camera on this device")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("NotAllowedError", "allow it in the settings of this page"),
+        ("NotReadableError", "in use by another program"),
+        ("AbortError", "did not start: try again"),
+        ("TypeError", "The camera cannot be used: told by the test"),
+    ],
+)
+def test_each_way_to_have_no_camera_has_its_words(page: Page, name: str, told: str) -> None:
+    page.evaluate(
+        """(name) => {
+          const refuse = () => Promise.reject(new DOMException("told by the test", name));
+          navigator.mediaDevices.getUserMedia = refuse;
+        }""",
+        name,
+    )
+    page.get_by_role("button", name="Camera").click()
+    expect(page.locator("#pad .pad-note")).to_contain_text(told)
+
+
+def test_a_page_over_plain_http_says_why_it_has_no_camera(driver: Playwright, url: str) -> None:
+    """As on a phone that opens the demo of another machine by its address."""
+    port = url.rstrip("/").rpartition(":")[2]
+    with launch_browser(driver, "--host-resolver-rules=MAP machine.lan 127.0.0.1") as browser:
+        page = browser.new_page()
+        open_demo(page, f"http://machine.lan:{port}")
+        page.get_by_role("button", name="Camera").click()
+        expect(page.locator("#pad .pad-note")).to_contain_text("https and to localhost alone")
 
 
 @pytest.mark.parametrize("value", ["no drawing", {"kind": "drawing", "data": "x"}, 7, ["x"]])

@@ -266,7 +266,8 @@ def test_truncated_files_are_refused(tmp_path, share):
 
 @pytest.mark.parametrize("told", [None, "[[0, 1]]", "{}", "not JSON", '[["a", "b"], [1, 2]]', "7"])
 def test_an_unusable_latent_range_is_named(tiny_ae, told):
-    tiny_ae.metadata = {} if told is None else {"latent_range": told}
+    for graph in (tiny_ae.encoder.graph, tiny_ae.decoder.graph):
+        graph.metadata = {} if told is None else {"latent_range": told}
     with pytest.raises(vae_onnx.GraphError, match="latent_range"):
         tiny_ae.grid(2)
 

@@ -1,6 +1,7 @@
 """Whatever comes in, what comes out is an answer or an error of this package."""
 
 import contextlib
+import gzip
 import operator
 import os
 import random
@@ -157,16 +158,21 @@ def test_what_stands_where_a_graph_should(tmp_path):
 @THOROUGH
 @given(
     content=st.one_of(
-        st.binary(max_size=200), st.binary(max_size=80).map(lambda b: b"\x93NUMPY\x01\x00v\x00" + b)
+        st.binary(max_size=200),
+        st.binary(max_size=80).map(lambda b: b"\x93NUMPY\x01\x00v\x00" + b),
+        st.binary(max_size=80).map(lambda b: b"\x00\x00\x0b\x03" + b),
+        st.binary(max_size=80).map(lambda b: gzip.compress(b"\x00\x00\x08\x01" + b)[: len(b)]),
     )
 )
-@pytest.mark.parametrize("name", ["data.npy", "data-idx3-ubyte", "picture.png"])
+@pytest.mark.parametrize(
+    "name", ["data.npy", "data-idx3-ubyte", "data-idx3-ubyte.gz", "picture.png"]
+)
 def test_any_file_is_read_or_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with answer_or_error():
         if name.endswith(".png"):
-            files.read_picture(path, grey=True, invert=False)
+            vae_onnx.read_picture(path)
         else:
             files.read_data(path)
 

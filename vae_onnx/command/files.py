@@ -1,15 +1,16 @@
-"""Pictures and arrays in files: `.npy`, IDX, and PNG through Pillow where it is installed."""
+"""Arrays in files, `.npy` and IDX, and what a command writes: these, PNG and JSON."""
 
 from __future__ import annotations
 
-import io
+import gzip
 import json
 import math
 import os
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +19,30 @@ from vae_onnx.errors import (
     FileError,
     FileMissingError,
     InputError,
-    PackageMissingError,
     VaeOnnxError,
     accessing,
 )
 from vae_onnx.pictures.arrays import tile, to_uint8
+from vae_onnx.pictures.files import pillow
 
 PICTURES = (".npy", ".png")
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")  # Pillow's, of at most 8 bits a channel
+CHUNK = 1 << 24  # bytes that are read at once
+GZIP = b"\x1f\x8b"  # how such a file starts
+IDX: dict[bytes, np.dtype[Any]] = {  # the numbers of an IDX file, by the third byte of it
+    b"\x08": np.dtype(np.uint8),
+    b"\x09": np.dtype(np.int8),
+    b"\x0b": np.dtype(">i2"),
+    b"\x0c": np.dtype(">i4"),
+    b"\x0d": np.dtype(">f4"),
+    b"\x0e": np.dtype(">f8"),
+}
+
+
+class Readable(Protocol):
+    """A file, unpacked or plain."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most so many bytes."""
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
@@ -61,66 +78,85 @@ def read_data(path: Path) -> npt.NDArray[Any]:
     return read_array(path) if path.suffix.lower() == ".npy" else read_idx(path)
 
 
-def read_idx(path: Path) -> npt.NDArray[np.uint8]:
-    """Read one IDX file of unsigned bytes, the format of MNIST's files.
+def read_idx(path: Path) -> npt.NDArray[Any]:
+    """Read one IDX file, the format of MNIST's files, packed with gzip or not.
 
     Raises:
         FileMissingError: There is no such file.
         FileError: It is truncated or too long, or no such file.
     """
-    with accessing(path):
-        content = path.read_bytes()
-    if content[:3] != b"\x00\x00\x08" or len(content) < 4:  # 08: unsigned bytes
-        remedy = "; unpack it first" if content[:2] == b"\x1f\x8b" else ""
+    with accessing(path), path.open("rb") as plain:
+        packed = plain.read(2) == GZIP
+        plain.seek(0)
+        try:
+            with gzip.open(plain) if packed else plain as file:
+                return _idx(path, file)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileError(f"{path} is not a complete gzip file: {error}") from error
+
+
+def _idx(path: Path, file: Readable) -> npt.NDArray[Any]:
+    start = file.read(4)
+    dtype = IDX.get(start[2:3]) if start[:2] == b"\0\0" and len(start) == 4 else None
+    if dtype is None:
         raise FileError(
-            f"{path} must be a .npy file, or an IDX file, which starts with the bytes 00 00 08; "
-            f"it starts with {content[:3].hex(' ') or 'nothing'}{remedy}"
+            f"{path} must be a .npy file, or an IDX file, which starts with the bytes 00 00 and "
+            f"one of {', '.join(code.hex() for code in IDX)}; "
+            f"it starts with {start[:3].hex(' ') or 'nothing'}"
         )
-    rank = content[3]
-    start = 4 + 4 * rank
-    shape = struct.unpack(f">{rank}I", content[4:start]) if len(content) >= start else None
-    if shape is None or len(content) != start + math.prod(shape):
-        expected = (
-            "its header" if shape is None else f"{start + math.prod(shape)} bytes for {shape}"
+    rank = start[3]
+    sizes = file.read(4 * rank)
+    if len(sizes) != 4 * rank:
+        raise FileError(f"{path} is not a complete IDX file: its header is cut off")
+    shape = struct.unpack(f">{rank}I", sizes)
+    expected = math.prod(shape) * dtype.itemsize
+    content = _up_to(expected + 1, file)  # one more, to see whether it ends there
+    if len(content) != expected:
+        got = "more" if len(content) > expected else f"{len(content)}"
+        raise FileError(
+            f"{path} is not a complete IDX file: {got} bytes follow its header, not {expected} "
+            f"for {shape}"
         )
-        raise FileError(f"{path} is not a complete IDX file: {len(content)} bytes, not {expected}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    values = np.frombuffer(content, dtype).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _up_to(most: int, file: Readable) -> bytearray:
+    """Read so many bytes or what there is: a damaged header may promise more than memory holds."""
+    content = bytearray()
+    while part := file.read(min(most - len(content), CHUNK)):
+        content += part
+    return content
+
+
+def is_idx_of_images(path: Path) -> bool:
+    """Whether an IDX file is called as those of images are."""
+    return "images" in path.name and path.suffix.lower() != ".npy"
 
 
 def labels_beside(path: Path) -> Path | None:
-    """Return where torchvision keeps the labels of an IDX file of images, if they are there."""
-    labels = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
-    return labels if labels != path and labels.is_file() else None
+    """Return where the labels of an IDX file of images are, by its name, if they are there.
 
-
-def read_picture(path: Path, *, grey: bool, invert: bool) -> npt.NDArray[np.uint8]:
-    """Read a picture file as uint8 (height, width), or (height, width, 3) unless `grey`.
-
-    Args:
-        path: PNG, or whatever else Pillow reads.
-        grey: Turn colours into grey.
-        invert: The picture has dark ink on light paper, and light on dark is wanted. Where the
-            picture is transparent it is taken for paper.
-
-    Raises:
-        FileMissingError: There is no such file.
-        FileError: It is truncated, or no picture, or has more than 8 bits a channel.
-        PackageMissingError: Pillow is not installed.
+    MNIST's files are found with a dash or a dot in their names, packed or not, and each in a folder
+    that is called as it is.
     """
-    pillow = _pillow()
-    with accessing(path):
-        content = path.read_bytes()
-    try:
-        with pillow.open(io.BytesIO(content)) as file:
-            mode, picture = file.mode, file.convert("RGBA")
-    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        raise FileError(f"{path} is not a complete picture file: {error}") from error
-    if mode not in MODES:
-        raise FileError(f"{path} must have 8 bits a channel or fewer, got Pillow's mode {mode}")
-    paper = (255, 255, 255, 255) if invert else (0, 0, 0, 255)
-    opaque = pillow.alpha_composite(pillow.new("RGBA", picture.size, paper), picture)
-    array = np.asarray(opaque.convert("L" if grey else "RGB"))
-    return 255 - array if invert else array
+    if not is_idx_of_images(path):
+        return None
+    labels = _of_labels(path.name.removesuffix(".gz"))
+    names = dict.fromkeys(
+        [labels, labels.replace(".idx1", "-idx1"), labels.replace("-idx1", ".idx1")]
+    )
+    folders = [path.parent]
+    if "images" in path.parent.name:
+        folders.append(path.parent.with_name(_of_labels(path.parent.name)))
+    places = (
+        folder / f"{name}{end}" for folder in folders for name in names for end in ("", ".gz")
+    )
+    return next((place for place in places if place.is_file()), None)
+
+
+def _of_labels(name: str) -> str:
+    return name.replace("images", "labels").replace("idx3", "idx1")
 
 
 def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
@@ -136,7 +172,7 @@ def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
     if path.suffix.lower() == ".npy":
         write_array(path, pictures)
         return
-    sheet = _pillow().fromarray(to_uint8(tile(pictures)))
+    sheet = pillow().fromarray(to_uint8(tile(pictures)))
     _write(path, lambda file: sheet.save(file, format="PNG"))
 
 
@@ -182,13 +218,3 @@ def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ModuleNotFoundError as error:
-        raise PackageMissingError(
-            "picture files need Pillow: pip install pillow, or use .npy files"
-        ) from error
-    return Image

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-import vae_onnx
 from vae_onnx import evaluation
+from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.command import files
 from vae_onnx.engine.graph import Array
-from vae_onnx.errors import InputError
+from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.evaluation import Labels
+from vae_onnx.pictures import drawing, paper
+from vae_onnx.pictures import files as pictures
 from vae_onnx.pictures.arrays import Shape, to_x
 
+DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
+INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
+CONTRARY: Final = "--{}invert was given; the picture looks as if it should not have been."
+SAYS: Final = "--invert says that the paper is light, --no-invert that it is dark."
+MASK: Final = "Its largest value is 1 of 255: all of it is nearly black; save a mask as float32."
 
-def read_images(options: argparse.Namespace, image_shape: Shape) -> Array:
-    """Read what the command line names as x (N, channels, height, width)."""
+Notes = Iterable[tuple[Path, str]]
+
+
+def read_images(options: argparse.Namespace, model: Autoencoder) -> Array:
+    """Read what the command line names as x (N, channels, height, width); tell what was decided."""
     paths: list[Path] = options.images
     if paths[0].suffix.lower() == ".npy":
-        if len(paths) > 1 or options.drawing or options.invert:
-            raise InputError("a .npy file stands alone, without --drawing and --invert")
-        return to_x(files.read_array(paths[0]), image_shape)
-    grey = options.drawing or image_shape[0] == 1
-    pictures = [files.read_picture(path, grey=grey, invert=options.invert) for path in paths]
+        if len(paths) > 1 or options.drawing or options.invert is not None:
+            raise InputError("a .npy file stands alone, without --drawing and --[no-]invert")
+        return _to_x(paths[0], files.read_array(paths[0]), model.image_shape)
     if options.drawing:
-        return np.concatenate([vae_onnx.drawing_to_x(picture) for picture in pictures])
-    height, width = image_shape[1:]
-    for path, picture in zip(paths, pictures, strict=True):
-        if picture.shape[:2] != (height, width):
-            raise InputError(
-                f"{path} is {picture.shape[1]}x{picture.shape[0]} pixels, the model takes "
-                f"{width}x{height}; resize it, or pass --drawing if it shows one drawn digit"
-            )
-    return to_x(np.stack(pictures), image_shape)
+        return _drawings(paths, options.invert, model.image_shape)
+    return _pictures(paths, options.invert, model)
 
 
 def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, Labels | None]:
@@ -44,8 +50,86 @@ def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, L
     images = files.read_data(options.data)
     path = options.labels or files.labels_beside(options.data)
     labels = None if path is None else files.read_data(path)
-    x = to_x(images, image_shape)
+    x = _to_x(options.data, images, image_shape)
     if labels is not None:
         evaluation.check_labels(labels, len(x))
         labels = labels[: options.limit]
+    elif files.is_idx_of_images(options.data):
+        said = "No file of labels lies beside it, so there is no kNN accuracy; --labels names one."
+        _tell([(options.data, said)])
     return x[: options.limit], labels
+
+
+def _drawings(paths: Sequence[Path], invert: bool | None, image_shape: Shape) -> Array:
+    if image_shape != DRAWN:
+        raise InputError(
+            f"--drawing makes pictures of 28x28 as MNIST's digits are, the model takes "
+            f"{image_shape[2]}x{image_shape[1]}; give it pictures of that size without --drawing"
+        )
+    notes, xs = [], []
+    for path in paths:
+        picture = _read(path, invert)
+        try:
+            drawn = drawing.picture_to_x(picture.grey, dark=invert)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        xs.append(drawn.x)
+        says = () if drawn.clear or invert is not None else (SAYS,)
+        notes += [(path, note) for note in (*picture.notes, *drawn.notes, *says)]
+    _tell(notes)
+    return np.concatenate(xs)
+
+
+def _pictures(paths: Sequence[Path], invert: bool | None, model: Autoencoder) -> Array:
+    channels, height, width = model.image_shape
+    inked = paper.expected(model.metadata)
+    notes, taken = [], []
+    for path in paths:
+        picture = _read(path, invert)
+        grey = picture.grey
+        if grey.shape != (height, width):
+            raise InputError(
+                f"{path} is {grey.shape[1]}x{grey.shape[0]} pixels, the model takes "
+                f"{width}x{height}; resize it, or pass --drawing if it shows one drawn digit"
+            )
+        notes += [(path, note) for note in picture.notes]
+        light = inked and paper.is_light(grey)
+        if inked and grey.min() == grey.max():
+            notes.append((path, "It is one even surface."))
+        elif invert is None and light:
+            notes.append((path, INVERTED))
+        elif invert is not None and inked and invert != light:
+            notes.append((path, CONTRARY.format("" if invert else "no-")))
+        pixels = picture.rgb if channels == 3 else grey
+        taken.append(255 - pixels if (light if invert is None else invert) else pixels)
+    _tell(notes)
+    return to_x(np.stack(taken), model.image_shape)
+
+
+def _read(path: Path, invert: bool | None) -> pictures.Picture:
+    """Read a picture; what is transparent is paper, of which --invert says that it is light."""
+    if invert is None:
+        return pictures.read(path)
+    return pictures.read(path, ground="white" if invert else "black")
+
+
+def _to_x(path: Path, images: npt.NDArray[Any], image_shape: Shape) -> Array:
+    if images.dtype == np.uint8 and images.size and images.max() == 1:
+        _tell([(path, MASK)])
+    try:
+        return to_x(images, image_shape)
+    except (InputError, InputTypeError) as error:
+        reader = "np.load" if path.suffix.lower() == ".npy" else "vae_onnx.command.files.read_idx"
+        told = f" (images = {reader}({str(path)!r}); np.save writes what is taken)"
+        raise type(error)(f"{path}: {error}{told if '`' in str(error) else ''}") from error
+
+
+def _tell(notes: Notes) -> None:
+    """Print notes to stderr, each once with the files that it is about."""
+    about: defaultdict[str, list[Path]] = defaultdict(list)
+    for path, note in notes:
+        about[note].append(path)
+    for note, paths in about.items():
+        others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        if sys.stderr is not None:  # as it is of programs without a console
+            print(f"vae-onnx: note: {paths[0]}{others}: {note}", file=sys.stderr)

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DATA",
         help=".npy file of images (uint8 in 0..255 or float in 0..1), or an IDX file such as "
-        "t10k-images-idx3-ubyte, whose labels are found beside it",
+        "t10k-images-idx3-ubyte(.gz), whose labels are found beside it",
     )
     command.add_argument("--labels", type=Path, help=".npy or IDX file, a class for each image")
     command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
@@ -154,16 +154,19 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="IMAGE",
         help="one .npy file (uint8 in 0..255 or float in 0..1), or picture files of the model's "
-        "size, light ink on dark paper",
+        "size",
     )
     command.add_argument(
         "--drawing",
         action="store_true",
-        help="pictures of any size, each with one drawing: centred and scaled as MNIST's digits; "
-        "all that is not exactly paper (black, with --invert white) counts as ink",
+        help="pictures of any size, photographs too, each with one drawing: its paper is found, "
+        "and it is centred and scaled as MNIST's digits are",
     )
     command.add_argument(
-        "--invert", action="store_true", help="the pictures show dark ink on light paper"
+        "--invert",
+        action=argparse.BooleanOptionalAction,
+        help="the pictures show dark ink on light paper, or they do not; without it that is found, "
+        "where the model wants light ink on dark paper",
     )
 
 

@@ -26,7 +26,7 @@ def info(options: argparse.Namespace) -> None:
 def encode(options: argparse.Namespace) -> None:
     """Images -> z."""
     model = vae_onnx.load(options.model)
-    z = model.encode(inputs.read_images(options, model.image_shape))
+    z = model.encode(inputs.read_images(options, model))
     if options.out:
         files.write_array(options.out, z)
     else:
@@ -43,7 +43,7 @@ def reconstruct(options: argparse.Namespace) -> None:
     """Images -> z -> pictures."""
     model = vae_onnx.load(options.model)
     rng = None if options.seed is None else _rng(options.seed)
-    images = inputs.read_images(options, model.image_shape)
+    images = inputs.read_images(options, model)
     files.write_pictures(options.out, model.reconstruct(images, rng))
 
 
@@ -80,9 +80,9 @@ def evaluate(options: argparse.Namespace) -> None:
         contract.likelihood(model.metadata),
     )
     name = model.metadata.get("name", model.folder.name)
-    print(evaluation.table(f"{name}, {options.data.name},", result))
     if options.out:
         files.write_json(options.out, {"model": name, "data": options.data.name, **result})
+    print(evaluation.table(f"{name}, {options.data.name},", result))
 
 
 def bench(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vae_onnx
+from vae_onnx.command import terminal
 from vae_onnx.doctor import cuda, devices, machine, models, packages, report, trial
 from vae_onnx.doctor.packages import Machine
 from vae_onnx.doctor.report import Check
@@ -24,6 +25,7 @@ from vae_onnx.doctor.report import Check
 SUMMARY: Final = "what is wrong on this machine, and the commands that put it right"
 
 
+@terminal.plain()
 def main(arguments: Sequence[str]) -> int:
     """Run `vae-onnx doctor`; returns 0 if nothing is wrong, 1 otherwise."""
     parser = argparse.ArgumentParser(
@@ -51,7 +53,8 @@ def examine(names: Sequence[str] = ()) -> list[Check]:
         runtime = trial.ask("runtime")
     except trial.TrialError as error:
         runtime = {"numpy": {}, "onnxruntime": {"error": str(error)}}
-    scene = Scene(packages.everything(), runtime, cuda.driver_cuda())
+    installed = [] if trial.packed() else packages.everything()
+    scene = Scene(installed, runtime, cuda.driver_cuda())
     of_packages = _packages(scene)
     explained = any(check.findings for check in of_packages)
     of_models = _models(scene, names, explained)
@@ -99,6 +102,7 @@ def _packages(scene: Scene) -> list[Check]:
     limits = packages.requirements(own)
     python = (own and own.metadata["Requires-Python"]) or ""
     return [
+        *([packages.check_packed(sys.executable)] if trial.packed() else []),
         packages.check_python(platform.python_version(), sys.executable, python),
         packages.check_vae_onnx(vae_onnx.__version__, Path(vae_onnx.__file__).parent),
         packages.check_numpy(
@@ -180,8 +184,8 @@ def _on_device(name: str, model: str) -> trial.Answer:
 def _models(scene: Scene, names: Sequence[str], explained: bool) -> list[Check]:
     folders = models.bundled()
     wanted = list(dict.fromkeys([*folders, *names]))
-    answers = _opens(wanted) if scene.works else {}
-    checks = []
+    answers = _opens(wanted) if scene.works and wanted else {}
+    checks = [] if folders else [models.check_absence(scene.package("vae-onnx"))]
     for name in wanted:
         answer = answers.get(name, {})
         folder = folders.get(name)

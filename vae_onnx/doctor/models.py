@@ -12,16 +12,19 @@ from typing import Any, Final
 
 from vae_onnx.doctor import pip
 from vae_onnx.doctor.report import Check, Finding
+from vae_onnx.doctor.trial import packed
 from vae_onnx.errors import VaeOnnxError
+from vae_onnx.store import bundled as store
 from vae_onnx.store import hub, model_files
-from vae_onnx.store.bundled import FOLDER as BUNDLED
 
 GROUP: Final = "models"
 
 
 def bundled() -> dict[str, Path]:
-    """Return the folders of the bundled models by name."""
-    return {path.name: path for path in sorted(BUNDLED.iterdir()) if path.is_dir()}
+    """Return the folders of the bundled models by name, none where they are not there."""
+    if not store.FOLDER.is_dir():
+        return {name: store.file(name) for name in store.names()}
+    return {path.name: path for path in sorted(store.FOLDER.iterdir()) if path.is_dir()}
 
 
 def size(folder: Path) -> int:
@@ -44,6 +47,16 @@ def faults(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def check_absence(package: Distribution | None) -> Check:
+    """The bundled models, where there is none."""
+    message = f"There are no bundled models: {store.absence()}."
+    command = _again("vae_onnx/models", package)
+    if packed():
+        command = "pyinstaller --collect-data vae_onnx PROGRAM.py"
+    finding = Finding("models-missing", "error", message, command)
+    return Check("models", GROUP, "bundled", "missing", {"folder": str(store.FOLDER)}, [finding])
+
+
 def check(
     name: str,
     folder: Path | None,
@@ -63,7 +76,7 @@ def check(
     """
     card, sums = _read_card(folder) if folder else (None, {})
     wrong = faults(folder, sums) if folder else {}
-    if folder and folder.parent == BUNDLED and not sums:
+    if folder and store.within(folder) and not sums:
         wrong["card.json"] = "missing" if card is None else "without checksums"
     findings = []
     if wrong:
@@ -102,15 +115,19 @@ def _remedy(
         return _download(name)
     if folder is None:
         return "vae-onnx info"
-    if folder.parent == BUNDLED:
-        clone = BUNDLED.parents[1]
-        if (clone / ".git").exists():
-            path = f"vae_onnx/models/{name}"
-            return shlex.join(["git", "-C", str(clone), "checkout", "--", path])
-        return pip.again(package) if package else pip.install("--force-reinstall", "vae-onnx")
+    if store.within(folder):
+        return _again(f"vae_onnx/models/{name}", package)
     words = str((card or {}).get("command", "")).split()
     run = words[words.index("--out") + 1] if "--out" in words[:-1] else "RUN"
     return shlex.join(["python", "-m", "export", "onnx", run, "--out", str(folder)])
+
+
+def _again(path: str, package: Distribution | None) -> str:
+    """How a part of the package comes back."""
+    clone = store.FOLDER.parents[1]
+    if (clone / ".git").exists():
+        return shlex.join(["git", "-C", str(clone), "checkout", "--", path])
+    return pip.again(package) if package else pip.install("--force-reinstall", "vae-onnx")
 
 
 def _download(reference: str) -> str:

@@ -134,6 +134,12 @@ def check_python(version: str, executable: str, limits: str) -> Check:
     return Check("python", GROUP, "Python", f"{version}{wanted}  {executable}", facts, findings)
 
 
+def check_packed(executable: str) -> Check:
+    """A program that was packed together with all that it needs."""
+    value = "this program; commands are for the Python that it was packed from: pack it again then"
+    return Check("packed", GROUP, "packed", value, {"executable": executable})
+
+
 def check_vae_onnx(version: str, folder: Path) -> Check:
     """This package."""
     facts = {"version": version, "folder": str(folder)}
@@ -197,13 +203,14 @@ def _check_package(
     version, error = imported.get("version"), imported.get("error")
     if installed and not imported:  # something else ended the trial
         version = installed[0].version
-    if error and not installed:
+    if error and not installed and f"No module named {module!r}" in error:
         message = f"{module} is not installed, and vae_onnx needs it."
         command = pip.install(f"{module}{limits}")
         findings.append(Finding("package-missing", "error", message, command))
     elif error and not findings:
-        message = f"{names[0]} cannot be imported: {error}."
-        command = pip.again(installed[0])
+        message = f"{' '.join(names) or module} cannot be imported: {error.rstrip('.')}."
+        again = pip.install("--force-reinstall", f"{module}{limits}")
+        command = pip.again(installed[0]) if installed else again
         findings.append(Finding("package-broken", "error", message, command))
     elif version and not within(version, limits):
         message = f"vae_onnx needs {module} {limits}, installed is {version}."

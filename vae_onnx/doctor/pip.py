@@ -12,6 +12,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Final
 
+from vae_onnx.doctor.trial import packed
+
 # What to install where a package alone would not do.
 WITH_EXTRAS: Final = {"onnxruntime-gpu": "onnxruntime-gpu[cuda,cudnn]"}
 
@@ -43,6 +45,8 @@ def again(distribution: Distribution) -> str:
 
 def _pip() -> str:
     """Return how pip is called for this interpreter: "pip" alone may be another one's."""
+    if packed():
+        return "pip"  # of wherever it was packed
     found = shutil.which("pip")
     if found and Path(found).parent == Path(sys.executable).parent:
         return "pip"

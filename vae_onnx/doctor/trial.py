@@ -1,12 +1,15 @@
 """What could end the process, tried in one of its own: imports, plugins, damaged graphs.
 
 `ask` runs this module with a question in a fresh interpreter. Whatever libraries print there goes
-to stderr: stdout holds the answer, one JSON object.
+to stderr: stdout holds the answer, one JSON object. A packed program has no interpreter that it
+could start, but itself: there, the question is answered in this process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import os
 import signal
@@ -25,6 +28,8 @@ ROWS: Final = 8
 MOST: Final = 50  # decodes that are timed, within SECONDS
 SECONDS: Final = 0.3
 
+WITHIN: Final = "VAE_ONNX_TRIAL"  # in the environment: a trial must not start another one
+
 Answer = dict[str, Any]
 
 
@@ -36,12 +41,19 @@ def ask(question: str, *arguments: str, timeout: float = TIMEOUT) -> Answer:
     """Answer one of the questions below in a fresh interpreter.
 
     Raises:
-        TrialError: It crashed, or took longer than `timeout` seconds.
+        TrialError: It crashed, or took longer than `timeout` seconds; or this process is itself
+            what somebody has started as an interpreter.
     """
+    if packed():
+        with contextlib.redirect_stdout(sys.stderr or io.StringIO()):
+            return QUESTIONS[question](*arguments)
+    if WITHIN in os.environ:
+        raise TrialError(f"{sys.executable} does not start Python, but this program again")
     # -P: what lies in the current folder is no part of what is installed.
     command = [sys.executable, "-P", "-m", __name__, question, *arguments]
     path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    environment[WITHIN] = question
     try:
         ended = subprocess.run(command, capture_output=True, timeout=timeout, env=environment)
     except subprocess.TimeoutExpired as error:
@@ -52,6 +64,11 @@ def ask(question: str, *arguments: str, timeout: float = TIMEOUT) -> Answer:
         told = ended.stderr.decode(errors="replace")
         raise TrialError(_ending(ended.returncode, told)) from error
     return answer
+
+
+def packed() -> bool:
+    """Whether this program is packed, by PyInstaller, Nuitka and the like, or within another."""
+    return bool(getattr(sys, "frozen", False) or "__compiled__" in globals() or not sys.executable)
 
 
 def runtime() -> Answer:

@@ -174,7 +174,7 @@ def operators(session: ort.InferenceSession) -> set[str]:
 
 def _named(name: str, strict: bool, fallback: Device | None = None) -> Device:
     known = KNOWN[name]
-    return Device(name, ((known.provider, known.options),), strict, fallback)
+    return Device(name, ((known.provider, dict(known.options)),), strict, fallback)
 
 
 def _listed(providers: Any) -> list[Any]:

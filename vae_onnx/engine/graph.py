@@ -18,9 +18,17 @@ from vae_onnx.engine import device as devices
 from vae_onnx.engine import ortvalues, sizes
 from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
+from vae_onnx.engine.reopening import Reopening
 from vae_onnx.engine.sizes import ANY, Sizes
 from vae_onnx.engine.wide import WideSession
-from vae_onnx.errors import ClosedError, DeviceError, FileMissingError, GraphError, accessing
+from vae_onnx.errors import (
+    ClosedError,
+    DeviceError,
+    FileMissingError,
+    GraphError,
+    InputError,
+    accessing,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -46,7 +54,8 @@ class Port(NamedTuple):
 class Graph:
     """An ONNX file with one input, opened on a device.
 
-    Safe to call from several threads at once and, on the CPU, after a fork during no call.
+    Safe to call from several threads at once and, on the CPU, after a fork during no call. A copy,
+    or what comes out of a pickle, is opened anew from the file (`reopening`).
 
     Attributes:
         path: The file.
@@ -72,10 +81,11 @@ class Graph:
         threads: int | None = None,
     ) -> None:
         self.path = checks.path(path, "path")
+        self._reopening = Reopening.of(self.path, device or devices.pick("cpu"), threads)
         threads = workers.check(threads)
         content = _read(self.path)
         try:
-            session, self.device = (device or devices.pick("cpu")).open(content)
+            session, self.device = self._reopening.device.open(content)
             self._session: Any = session
             self.inputs = {port.name: _port(port) for port in session.get_inputs()}
             self.outputs = {port.name: _port(port) for port in session.get_outputs()}
@@ -109,6 +119,11 @@ class Graph:
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""
         self._session = _Closed(self.path)
+
+    def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
+        if isinstance(self._session, _Closed):
+            self._session.refuse()
+        return _reopened, (self._reopening, self._reopening.digest())
 
     def __str__(self) -> str:
         return f"{_signature(self.inputs)} -> {_signature(self.outputs)}"
@@ -165,13 +180,20 @@ class Graph:
         """Run the graph on a value where it lies; the outputs come to lie there too.
 
         Raises:
+            InputError: The value lies on a device, and the graph runs on the CPU.
             GraphError: The graph does not take the value.
         """
+        kind, number = ortvalues.place(value)
+        if self.device.on_cpu and kind != "cpu":
+            raise InputError(
+                f"{self._input} lies on {kind}, and the model runs on the CPU: load it with "
+                f"device={kind!r}, or pass {self._input} from the CPU's memory"
+            )
         binding = self._session.io_binding()
         try:
             binding.bind_ortvalue_input(self._input, value)
             for name in self._names:
-                binding.bind_output(name, *ortvalues.place(value))
+                binding.bind_output(name, kind, number)
             binding.synchronize_inputs()  # what made the value may yet be at work on a GPU's stream
             self._session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
@@ -287,7 +309,16 @@ class _Closed:
         self._path = path
 
     def __getattr__(self, name: str) -> Any:
+        self.refuse()
+
+    def refuse(self) -> NoReturn:
         raise ClosedError(f"{self._path} was closed; load the model again to use it")
+
+
+def _reopened(reopening: Reopening, digest: str) -> Graph:
+    """Open a graph again, in this process or another, on this machine or another."""
+    reopening.check(digest)
+    return Graph(reopening.path, reopening.device, reopening.threads)
 
 
 def _port(argument: Any) -> Port:

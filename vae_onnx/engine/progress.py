@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -24,15 +25,27 @@ def count(items: Iterable[T], name: str) -> Iterator[T]:
 
 
 def _shown(items: Iterable[T], name: str, say: Callable[[int], str], every: float) -> Iterator[T]:
-    if not sys.stderr.isatty():
+    if not _is_terminal():
         yield from items
         return
     told = -math.inf
     try:
         for done, item in enumerate(items):
             if time.monotonic() - told >= every:
-                print(f"\r{name}: {say(done)}", end="", file=sys.stderr, flush=True)
+                _print(f"\r{name}: {say(done)}")
                 told = time.monotonic()
             yield item
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        _print("\r\x1b[K")
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, as without a window, or it is closed
+        return False
+
+
+def _print(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a terminal that has gone is no fault of work
+        print(text, end="", file=sys.stderr, flush=True)

@@ -36,6 +36,7 @@ KNOWN: Final[Mapping[str, Known]] = {
         "CUDAExecutionProvider",
         INSTEAD.format("'onnxruntime-gpu[cuda,cudnn]'"),
         plugins=("onnxruntime_ep_cuda13", "onnxruntime_ep_cuda12"),
+        options={"use_tf32": "0"},  # its own choice keeps 10 bits of the 23 of a float32
     ),
     "tensorrt-rtx": Known(
         "NvTensorRTRTXExecutionProvider",

@@ -12,14 +12,14 @@ from vae_onnx import checks
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.sizes import ANY, fit, text
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.pictures import remedies
 
 Shape = tuple[int, int, int]  # channels, height, width; -1 is any that fits
 
 # The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
 ONE: Final = int(np.float32(1).view(np.uint32))
 
-# Pillow's modes whose uint8 are numbers of a palette's colours, or colours in other terms than RGB.
-NO_INTENSITIES: Final = ("P", "YCbCr", "LAB", "HSV")
+TAKEN: Final = "uint8 in [0, 255] or float in [0, 1]"
 
 
 def to_x(images: npt.ArrayLike, image_shape: Shape, multiple: int = 1) -> Array:
@@ -37,7 +37,8 @@ def to_x(images: npt.ArrayLike, image_shape: Shape, multiple: int = 1) -> Array:
         x (N, channels, height, width) float32 in [0, 1].
 
     Raises:
-        InputTypeError: The dtype is neither uint8 nor float.
+        InputTypeError: The dtype is neither uint8 nor float, or Pillow's mode another one. The
+            message says what to pass instead, by the values that came.
         InputError: The shape is another one, there is no image, or a value is out of range.
     """
     return scale(as_batch(images, image_shape, multiple))
@@ -48,7 +49,7 @@ def as_batch(images: npt.ArrayLike, image_shape: Shape, multiple: int = 1) -> np
 
     Arguments and errors are those of `to_x`, but for the range of the values.
     """
-    array = _as_array(images)
+    array = _as_array(images, image_shape[0])
     batch = _to_nchw(array, _met(array, image_shape, multiple))
     if batch.shape[0] == 0:
         raise InputError(f"images must hold at least one image, got shape {array.shape}")
@@ -63,7 +64,7 @@ def scale(batch: npt.NDArray[Any]) -> Array:
     """
     if batch.dtype == np.uint8:
         return batch.astype(np.float32, order="C") / np.float32(255)
-    _check_range(batch, "images")
+    check_range(batch, "images", "images")
     return np.ascontiguousarray(batch, dtype=np.float32)
 
 
@@ -82,9 +83,11 @@ def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         InputError: A value is out of range or NaN.
     """
     array = checks.array(pictures, "pictures")
+    it = checks.expression(pictures, "pictures")
     if array.dtype.kind != "f":
-        raise InputTypeError(f"pictures must be float in [0, 1], got {array.dtype}")
-    _check_range(array, "pictures")
+        remedy = remedies.said(remedies.pictures(array, it, floats=True))
+        raise InputTypeError(f"pictures must be float in [0, 1], got {array.dtype}{remedy}")
+    check_range(array, "pictures", it)
     return np.rint(array * np.float32(255)).astype(np.uint8)
 
 
@@ -104,7 +107,11 @@ def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any
     """
     array = checks.array(pictures, "pictures")
     if array.ndim not in (3, 4) or len(array) == 0:
-        raise InputError(f"pictures must be (N, H, W) or (N, H, W, C), N >= 1, got {array.shape}")
+        it = checks.expression(pictures, "pictures")
+        remedy = remedies.said(_to_pictures(array.shape, it))
+        raise InputError(
+            f"pictures must be (N, H, W) or (N, H, W, C), N >= 1, got {array.shape}{remedy}"
+        )
     count, height, width = array.shape[:3]
     square = math.ceil(math.sqrt(count))
     columns = square if columns is None else checks.integer(columns, "columns", at_least=1)
@@ -115,18 +122,15 @@ def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any
     return sheet.reshape(rows * height, columns * width, *array.shape[3:])
 
 
-def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
+def _as_array(images: npt.ArrayLike, channels: int) -> npt.NDArray[Any]:
     array = checks.array(images, "images")
-    mode = None if array is images else getattr(images, "mode", None)
-    if mode in NO_INTENSITIES:
-        raise InputTypeError(
-            f"a picture of Pillow must have the mode L or RGB, got {mode}; "
-            'convert it with .convert("L") or .convert("RGB")'
-        )
+    if array is not images:
+        _check_mode(images, array, channels)
     if array.dtype != np.uint8 and array.dtype.kind != "f":
+        it = checks.expression(images, "images")
         raise InputTypeError(
-            f"images must be uint8 in [0, 255] or float in [0, 1], got {array.dtype}; "
-            f"convert with .astype({'np.float32' if array.dtype == bool else 'np.uint8'})"
+            f"images must be {TAKEN}, got {array.dtype}"
+            + remedies.said(remedies.pictures(array, it))
         )
     return array
 
@@ -159,6 +163,26 @@ def _sizes(shape: tuple[int, ...], channels: int) -> tuple[int, int] | None:
     return (shape[-2], shape[-1]) if channels == 1 and len(shape) in (2, 3) else None
 
 
+def _check_mode(images: npt.ArrayLike, array: npt.NDArray[Any], channels: int) -> None:
+    """See that a picture of Pillow holds intensities: not a palette's numbers, inks or alpha."""
+    mode = getattr(images, "mode", None)
+    if not isinstance(mode, str) or not hasattr(images, "getbands"):
+        return
+    wanted, grey = ("RGB", "rgb") if channels == 3 else ("L", "grey")
+    if mode == wanted or channels not in (1, 3):
+        return
+    # Only who knows the picture can say what is white in it.
+    numeric = mode == "F" or mode.startswith("I")
+    remedy = (
+        remedies.pictures(array, "np.asarray(images)")
+        if numeric
+        else f"vae_onnx.read_picture(images).{grey}"
+    )
+    raise InputTypeError(
+        f"a picture of Pillow must have the mode {wanted}, got {mode}" + remedies.said(remedy)
+    )
+
+
 def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
     if array.shape[1:] == image_shape:
         return array
@@ -187,13 +211,40 @@ def _layouts(image_shape: Shape) -> str:
     )
 
 
-def _check_range(array: npt.NDArray[Any], name: str) -> None:
+def _to_pictures(shape: tuple[int, ...], it: str) -> str | None:
+    """The expression that makes pictures to tile of an array of another shape, if one does."""
+    if 0 in shape:
+        return None
+    ways = {2: f"{it}[np.newaxis]"}
+    if len(shape) == 4 and shape[3] == 1:
+        ways[4] = f"{it}[..., 0]"
+    elif len(shape) == 4 and shape[1] == 1:
+        ways[4] = f"{it}[:, 0]"
+    elif len(shape) == 4 and shape[1] == 3:
+        ways[4] = f"{it}.transpose(0, 2, 3, 1)"
+    return ways.get(len(shape))
+
+
+def check_range(array: npt.NDArray[Any], name: str, it: str) -> None:
+    """See that all values are in [0, 1].
+
+    Args:
+        array: Of floats.
+        name: What the error calls it.
+        it: The expression of Python that it is, for the remedy.
+
+    Raises:
+        InputError: A value is out of range or NaN; the remedy follows from all of them.
+    """
     if array.dtype == np.float32 and array.size and array.view(np.uint32).max() <= ONE:
         return
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if low >= 0 and high <= 1:
         return
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise InputError(f"{name} must be finite, got NaN or infinity")
-    scale = "divide by 255, or pass uint8" if low >= 0 and 1.5 < high <= 255 else "scale or clip"
-    raise InputError(f"float {name} must be in [0, 1], got [{low!r}, {high!r}]; {scale}")
+    finite = math.isfinite(low) and math.isfinite(high)
+    remedy = remedies.said(remedies.pictures(array, it, floats=True))
+    raise InputError(
+        f"float {name} must be in [0, 1], got [{low!r}, {high!r}]{remedy}"
+        if finite
+        else f"{name} must be finite, got NaN or infinity{remedy}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from vae_onnx import checks
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.pictures import paper, remedies, strokes
 from vae_onnx.store import bundled
 
 
@@ -21,9 +23,9 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
     `drawing.onnx`, the one implementation for every host.
 
     Args:
-        ink: uint8 (height, width) of any size; 0 is paper, 255 full ink. Dark ink on white
-            paper must be inverted first, `255 - picture`, and the paper of a photograph set to 0:
-            all that is above 0 belongs to the drawing.
+        ink: uint8 (height, width) of any size; 0 is paper, 255 full ink: all that is above 0
+            belongs to the drawing. Of a picture whose paper is to be found, or whose pen is thin,
+            `vae_onnx.pictures.drawing.picture_to_x` makes x.
 
     Returns:
         x (1, 1, 28, 28) float32 in [0, 1]; zeros where there is no ink.
@@ -32,17 +34,48 @@ def drawing_to_x(ink: npt.ArrayLike) -> Array:
         InputTypeError: `ink` is not uint8.
         InputError: `ink` is not one non-empty grey picture.
     """
-    array = checks.array(ink, "the rows of ink")
+    array = checks.array(ink, "ink")
     if array.dtype != np.uint8:
-        raise InputTypeError(f"ink must be uint8, 0 paper to 255 ink, got {array.dtype}")
+        raise InputTypeError(
+            f"ink must be uint8, 0 paper to 255 ink, got {array.dtype}"
+            + remedies.said(remedies.ink(array, checks.expression(ink, "ink")))
+        )
     if array.ndim != 2 or array.size == 0:
         raise InputError(f"ink must be one picture (height, width), got shape {array.shape}")
     (x,) = _graph()(array)
     return x
 
 
+class Drawn(NamedTuple):
+    """A drawing that was found in a picture."""
+
+    x: Array  # (1, 1, 28, 28) in [0, 1]
+    dark: bool  # it was dark ink on light paper
+    clear: bool  # and no doubt about it
+    notes: tuple[str, ...] = ()
+
+
+def picture_to_x(grey: npt.NDArray[np.uint8], *, dark: bool | None = None) -> Drawn:
+    """Find the drawing in a picture, clean or a photograph, and make x of it.
+
+    The paper is found (see `vae_onnx.pictures.paper`), strokes that are thinner than MNIST's are
+    widened, and `drawing_to_x` does the rest.
+
+    Args:
+        grey: uint8 (height, width), of any size.
+        dark: Whether the ink is darker than the paper, where that is known; otherwise it is found.
+
+    Raises:
+        InputError: The picture is one even surface, or shows no ink of that kind.
+    """
+    found = paper.find(grey, dark=dark)
+    ink = strokes.thickened(found.ink)
+    widened = () if ink is found.ink else (strokes.WIDENED,)
+    return Drawn(drawing_to_x(ink), found.dark, found.clear, (*found.notes, *widened))
+
+
 @cache
 def _graph() -> Graph:
-    graph = Graph(bundled.DRAWING)
+    graph = Graph(bundled.file(bundled.DRAWING))
     graph.expect({"ink"}, {"x"})
     return graph

@@ -1,18 +1,16 @@
-// node reconstruct.js drawing.png redrawn.png [mnist-vae]: what a model makes of a drawing, dark on light.
+// node reconstruct.js drawing.png redrawn.png [mnist-vae]: what a model makes of a drawing.
+// vae.js is written here by `python3 -m demo.web.join demo/embed/node`, typed at the top of the repository.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { PNG } from "pngjs";
-import { drawingToX, load } from "../../web/vae.js";
+import { drawingToX, load, pictureToInk } from "./vae.js";
 
 const [input, output, name = "mnist-vae"] = process.argv.slice(2);
 if (!output) throw new Error("usage: node reconstruct.js drawing.png redrawn.png [model]");
 const models = new URL("../../../vae_onnx/models/", import.meta.url);
 
-const { width, height, data } = PNG.sync.read(readFileSync(input)); // RGBA, dark on light
-const ink = Uint8Array.from({ length: width * height }, (_, i) => {
-  return ((255 - data[4 * i]) * data[4 * i + 3]) / 255; // where it is transparent it is paper
-});
+const { ink, height, width } = pictureToInk(PNG.sync.read(readFileSync(input)), { lossless: true });
 
 const model = await load(new URL(`${name}/`, models), { ort });
 const x = await drawingToX(ink, height, width, { ort, file: new URL("drawing.onnx", models) });

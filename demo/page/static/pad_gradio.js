@@ -50,13 +50,31 @@ async function useCamera() {
   if (!video.hidden) return takePhoto();
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
-  } catch {
-    note.textContent = "There is no camera, or the browser may not use it.";
+  } catch (error) {
+    note.textContent = noCamera(error);
     return;
   }
   video.hidden = false;
   await video.play();
   cameraButton.textContent = "Take it";
+}
+
+// A browser lends the camera to pages that nobody on the way can have changed.
+function noCamera(error) {
+  if (!window.isSecureContext) {
+    return (
+      "The browser lends a camera to https and to localhost alone, and this page came over plain http. " +
+      "Open the demo on its own machine, or put it behind https. A photo can be uploaded all the same."
+    );
+  }
+  return (
+    {
+      NotAllowedError: "The browser may not use the camera: allow it in the settings of this page.",
+      NotFoundError: "There is no camera on this device.",
+      NotReadableError: "The camera is in use by another program: close that, and try again.",
+      AbortError: "The camera did not start: try again.",
+    }[error.name] ?? `The camera cannot be used: ${error.message}`
+  );
 }
 
 function takePhoto() {

@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, expect
 
 import vae_onnx
 from demo.library.models import Library
-from demo.library.testset import DATA, SIDE
 
 ENDPOINTS = (
     "models", "encode", "decode", "reconstruct", "sample", "interpolate", "grid", "averages",
@@ -24,18 +23,6 @@ ENDPOINTS = (
 @pytest.fixture(scope="module")
 def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
     return Client(url, verbose=False, download_files=str(tmp_path_factory.mktemp("files")))
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Files of ten test digits, upscaled so that the way back to 28x28 matters."""
-    folder, sheet = tmp_path_factory.mktemp("digits"), Image.open(DATA / "mnist.png")
-    files = []
-    for i in range(10):
-        digit = sheet.crop((i * SIDE, 0, (i + 1) * SIDE, SIDE)).resize((280, 280))
-        files.append(str(folder / f"{i}.png"))
-        digit.save(files[-1])
-    return files
 
 
 def pixels(path: str) -> np.ndarray:
@@ -173,7 +160,7 @@ def test_what_cannot_be_done_is_told(
 def test_a_text_renamed_to_png_is_told(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "digit.png"
     path.write_text("this is no picture")
-    with pytest.raises(AppError, match="not a picture that can be read"):
+    with pytest.raises(AppError, match="not a picture that can be taken"):
         client.predict(handle_file(str(path)), "mnist-vae", api_name="/encode")
 
 

@@ -143,16 +143,6 @@ def test_the_queue_and_the_files_have_bounds() -> None:
     assert blocks.delete_cache == (30, 120)
 
 
-def test_the_endpoints_are_mcp_tools() -> None:
-    with serve(None, sys.executable, "-m", "demo", "--mcp") as url:
-        tools = json.loads(get(f"{url}/gradio_api/mcp/schema")[1])
-    names = {tool["name"] for tool in tools}
-    assert {"encode", "decode", "reconstruct", "sample", "interpolate", "grid"} <= names
-    (sample,) = (tool for tool in tools if tool["name"] == "sample")
-    assert set(sample["inputSchema"]["properties"]) == {"model", "count", "seed", "temperature"}
-    assert "prior" in sample["description"]
-
-
 def test_without_the_package_mcp_is_refused_with_the_remedy() -> None:
     code = """
 import runpy, sys

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 import vae_onnx
+from demo.web import join
 from demo.web.build import ROOT, build
 from demo.web.screenshot import open_site, serve_folder
 
@@ -42,6 +43,34 @@ def install(npm: str) -> Callable[[Path], Path]:
         return folder
 
     return install_one
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command to its end, whatever it ends with."""
+
+    def run_one(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
+        )
+
+    return run_one
+
+
+@pytest.fixture(scope="session")
+def example(install: Callable[[Path], Path]) -> Path:
+    """The example of Node, ready to run."""
+    folder = install(NODE)
+    join.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """vae.js as it is handed out, its types beside it."""
+    folder = tmp_path_factory.mktemp("module")
+    join.write(folder)
+    return folder / "vae.js"
 
 
 @pytest.fixture(scope="session")
@@ -117,22 +146,25 @@ def refused() -> dict[str, str]:
         "short image": "InputError: x must hold 1 * 28 * 28 numbers for each image, got 783",
         "no image": "InputError: x must hold 1 * 28 * 28 numbers for each image, got 0",
         "bytes for an image": "InputTypeError: x must be a Float32Array, got Uint8Array; use "
-        "Float32Array.from(bytes, (byte) => byte / 255)",
-        "image in 0..255": "InputError: x must be in [0, 1], got 2 at index 2; divide by 255",
-        "image with NaN": "InputError: x must be in [0, 1], got NaN at index 7",
-        "image below 0": "InputError: x must be in [0, 1], got -0.5 at index 7",
+        "Float32Array.from(x, (value) => value / 255)",
+        "image in 0..255": "InputError: x must be in [0, 1], got [0, 255]; use "
+        "Float32Array.from(x, (value) => value / 255)",
+        "image with NaN": "InputError: x must be finite, got NaN at index 7",
+        "image below 0": "InputError: x must be in [0, 1], got [-0.5, 0]; use "
+        "Float32Array.from(x, (value) => (value + 1) / 2) if they are of [-1, 1]",
         "odd code": "InputError: z must hold 2 numbers for each picture, got 3",
         "code with infinity": "InputError: z must be finite, got Infinity at index 1",
-        "list for a code": "InputTypeError: z must be a Float32Array, got Array; use",
-        "no code": "InputTypeError: z must be a Float32Array, got undefined; use",
+        "list for a code": "InputTypeError: z must be a Float32Array, got Array; use "
+        "Float32Array.from(z)",
+        "no code": "InputTypeError: z must be a Float32Array, got undefined",
         "no sample": "InputError: n must be an integer from 1 to 2 ** 53 - 1, got 0",
         "no seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got undefined",
         "broken seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got 0.5",
         "negative seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got -1",
         "ink as floats": "InputTypeError: ink must be a Uint8Array or Uint8ClampedArray, 0 paper "
-        "to 255 ink, got Float32Array",
+        "to 255 ink, got Float32Array; use Uint8Array.from(ink, (value) => Math.round(",
         "ink of a canvas": "InputError: ink must hold height * width = 4 bytes, one a pixel, got "
-        "16; of a canvas's RGBA take one channel",
+        "16; of RGBA, pictureToInk({ data: ink, width, height }) makes it",
         "ink without a size": "InputError: width must be an integer from 1",
         "ink of no height": "InputError: height must be an integer from 1",
         "no drawing graph": "FileMissingError: ",

@@ -24,10 +24,12 @@ SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 CALL = """async ([home, check, ...rest]) => {
   const vae = await import(`${home}some/where/vae.js`);
+  const ort = await import(`${home}some/where/runtime.js`);
   const checks = await import(`${home}checks.js`);
   const read = async (path) => (await fetch(`${home}golden/${path}`)).arrayBuffer();
-  if (check === "golden") return checks.golden(vae, read, `${home}models/`, ...rest);
-  return checks[check](vae, `${home}models/`, ...rest);
+  const [options, ...more] = rest;
+  const call = [`${home}models/`, { ort, ...options }, ...more];
+  return check === "golden" ? checks.golden(vae, read, ...call) : checks[check](vae, ...call);
 }"""
 
 # A page with one vertical line for a drawing.
@@ -184,11 +186,12 @@ def test_200_drawings_become_what_python_makes_of_them(
     xs = page.evaluate(
         """async ([home, shapes]) => {
           const { drawingToX } = await import("./vae.js");
+          const ort = await import("./runtime.js");
           const xs = [];
           for (const [i, shape] of shapes.entries()) {
             const response = await fetch(`${home}drawings/${i}.u8`);
             const ink = new Uint8Array(await response.arrayBuffer());
-            xs.push(Array.from(await drawingToX(ink, ...shape)));
+            xs.push(Array.from(await drawingToX(ink, ...shape, { ort })));
           }
           return xs;
         }""",

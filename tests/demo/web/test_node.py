@@ -12,28 +12,18 @@ import pytest
 from PIL import Image, ImageDraw
 
 import vae_onnx
-from demo.web.build import HERE as SOURCES
+from demo.web import join
 from demo.web.build import ROOT
 
 HERE = Path(__file__).parent
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
-    )
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def example(install: Callable[[Path], Path]) -> Path:
-    return install(ROOT / "demo" / "embed" / "node")
-
-
-@pytest.fixture(scope="session")
-def told(example: Path, models: Path) -> dict[str, Any]:
+def told(example: Path, module: Path, models: Path, run: Run) -> dict[str, Any]:
     """What checks.js finds in Node."""
     vectors = ROOT / "tests" / "golden"
-    result = run("node", HERE / "node.js", SOURCES / "vae.js", models, vectors)
+    result = run("node", HERE / "node.js", module, models, vectors)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return json.loads(result.stdout)
@@ -56,9 +46,11 @@ def test_what_cannot_be_taken_is_refused(told: dict[str, Any], refused: dict[str
         assert told["refusals"][what].startswith(expected), (what, told["refusals"][what])
 
 
-def test_onnxruntime_is_found_where_the_module_lies(example: Path, tmp_path: Path) -> None:
+def test_onnxruntime_is_found_where_the_module_lies(
+    example: Path, module: Path, run: Run, tmp_path: Path
+) -> None:
     """`load(folder)` alone, as in a project that has installed onnxruntime-node."""
-    shutil.copy(SOURCES / "vae.js", tmp_path / "vae.mjs")
+    shutil.copy(module, tmp_path / "vae.mjs")
     folder = vae_onnx.load("mnist-ae").folder
     script = (
         f"const m = await (await import('./vae.mjs')).load({str(folder)!r}); console.log(m.kind)"
@@ -71,7 +63,9 @@ def test_onnxruntime_is_found_where_the_module_lies(example: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA"])
-def test_the_example_redraws_a_png_as_python_does(example: Path, tmp_path: Path, mode: str) -> None:
+def test_the_example_redraws_a_png_as_python_does(
+    example: Path, run: Run, tmp_path: Path, mode: str
+) -> None:
     drawing = Image.new(mode, (200, 260), 255 if mode == "L" else (0, 0, 0, 0))
     ink = 0 if mode == "L" else (0, 0, 0, 255)
     ImageDraw.Draw(drawing).ellipse((50, 50, 150, 210), outline=ink, width=18)
@@ -90,7 +84,7 @@ def test_the_example_redraws_a_png_as_python_does(example: Path, tmp_path: Path,
     assert np.abs(redrawn - 255.0 * (1 - picture)).max() <= 0.501
 
 
-def test_the_lines_of_the_docs_run_beside_the_example(example: Path) -> None:
+def test_the_lines_of_the_docs_run_beside_the_example(example: Path, run: Run) -> None:
     page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
     lines = page.partition("## Node")[2].partition("```js\n")[2].partition("```")[0]
     script = f"{lines}console.log(pictures.length)"
@@ -98,13 +92,15 @@ def test_the_lines_of_the_docs_run_beside_the_example(example: Path) -> None:
     assert result.stdout == f"{2 * 28 * 28}\n", result.stderr
 
 
-def test_the_example_says_how_it_is_called(example: Path) -> None:
+def test_the_example_says_how_it_is_called(example: Path, run: Run) -> None:
     result = run("node", example / "reconstruct.js")
     assert result.returncode == 1
     assert "usage: node reconstruct.js drawing.png redrawn.png" in result.stderr
 
 
-def test_types(example: Path, install: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_types(
+    example: Path, install: Callable[[Path], Path], module: Path, run: Run, tmp_path: Path
+) -> None:
     """A TypeScript program against vae.d.ts, and vae.js against its own comments."""
     assert example.is_dir()  # the program imports onnxruntime-node's types
     paths = {"onnxruntime-node": [f"{example}/node_modules/onnxruntime-node"]}
@@ -122,8 +118,8 @@ def test_types(example: Path, install: Callable[[Path], Path], tmp_path: Path) -
     tsc = install(HERE) / "node_modules" / "typescript" / "bin" / "tsc"
     program = {"compilerOptions": options, "files": [str(HERE / "types.mts")]}
     options = {**options, "allowJs": True, "checkJs": True, "noUncheckedIndexedAccess": False}
-    module = {"compilerOptions": options, "files": [str(SOURCES / "vae.js")]}
-    for config in (program, module):
+    sources = [str(module), str(join.SOURCES / "vae.js")]  # joined, and as it is written
+    for config in (program, {"compilerOptions": options, "files": sources}):
         (tmp_path / "tsconfig.json").write_text(json.dumps(config))
         result = run("node", tsc, "--project", tmp_path)
         assert result.stdout == ""

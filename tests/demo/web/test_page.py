@@ -1,11 +1,9 @@
 """The static page as people meet it: a hand, a pad, a map, a real browser, a server of files."""
 
 import io
-import shutil
 import statistics
 from collections.abc import Callable
 from itertools import combinations, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import vae_onnx
 from demo.screenshot import DIGITS, Point, draw
-from demo.web.build import write_worker
-from demo.web.screenshot import open_site, serve_folder
 
 OpenPage = Callable[..., Page]
 
@@ -320,53 +316,3 @@ def test_a_missing_file_is_told_to_the_reader(browser: Browser, url: str) -> Non
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("models/mnist-vae/decoder.onnx is missing")
         expect(alert).to_contain_text("Reload the page")
-
-
-def test_the_second_visit_needs_no_server(
-    open_window: Callable[..., Page], site: Path, tmp_path: Path
-) -> None:
-    with serve_folder(site) as address:
-        page = open_window(address)
-        open_site(page, address)
-        page.get_by_text("Works offline").wait_for()
-    page.goto("about:blank")
-    open_site(page, address)
-    draw(page, DIGITS["0"])
-    switch(page, "AE")
-    assert "ink" in settle(page)["source"]
-    switch(page, "Clothes")  # never asked for while there was a server
-    expect(page.locator(".names")).to_contain_text("Ankle boot")
-    expect(page.get_by_text("Works offline")).to_be_visible()
-
-
-def test_a_new_version_takes_the_place_of_the_old_one(
-    open_window: Callable[..., Page], site: Path, tmp_path: Path
-) -> None:
-    copy = tmp_path / "site"
-    shutil.copytree(site, copy)
-    with serve_folder(copy) as address:
-        page = open_window(address)
-        open_site(page, address)
-        page.get_by_text("Works offline").wait_for()
-        (old,) = page.evaluate("caches.keys()")
-        (copy / "style.css").write_text("body { --new: yes }")
-        (copy / "sw.js").unlink()
-        write_worker(copy)
-        # A browser looks for a new worker by itself, some time after each visit.
-        page.evaluate("async () => (await navigator.serviceWorker.getRegistration()).update()")
-        page.wait_for_function(
-            "async () => Boolean((await navigator.serviceWorker.getRegistration()).waiting)"
-        )
-        assert len(page.evaluate("caches.keys()")) == 2
-        context = page.context
-        page.close()  # no tab shows the old one
-        page = context.new_page()
-        page.wait_for_timeout(500)
-        open_site(page, address)
-        value = "getComputedStyle(document.body).getPropertyValue('--new')"
-        assert page.evaluate(value) == "yes"
-        (new,) = page.evaluate("caches.keys()")
-        assert new != old
-        assert page.evaluate(
-            "async (name) => (await (await caches.open(name)).keys()).length", new
-        ) == (len([path for path in copy.rglob("*") if path.is_file()]) - 1)

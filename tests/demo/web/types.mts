@@ -7,8 +7,9 @@ import {
   VaeError,
   drawingToX,
   load,
+  pictureToInk,
   standardNormal,
-} from "../../../demo/web/vae.js";
+} from "../../../demo/web/vae/vae.js";
 
 const model: Autoencoder = await load("models/mnist-vae/", { ort });
 const other = await load(new URL("https://example.org/m/"), {
@@ -16,6 +17,8 @@ const other = await load(new URL("https://example.org/m/"), {
 });
 
 const x: Float32Array = await drawingToX(new Uint8ClampedArray(12), 3, 4, { file: "drawing.onnx" });
+const photo = pictureToInk(new ImageData(3, 4), { lossless: false });
+await drawingToX(photo.ink, photo.height, photo.width);
 const { z } = await model.encode(x); // of either kind
 const picture: Float32Array = await model.decode(z);
 if (model.kind === "vae") {
@@ -37,7 +40,7 @@ try {
 } catch (error) {
   if (error instanceof InputError || error instanceof VaeError) console.log(error.message);
 }
-console.log(pixels, name, draws);
+console.log(pixels, name, draws, model.device);
 
 // @ts-expect-error: a list is no Float32Array
 await model.decode([0, 0]);

@@ -21,6 +21,7 @@ from export.training.run import train
 from vae_onnx import evaluation
 from vae_onnx.evaluation import Settings
 
+MODELS = Path(vae_onnx.__file__).parent / "models"
 BATCH_SIZES = (1, 3, 77)  # none of those that the gate looks at, but 1
 
 
@@ -119,6 +120,7 @@ def test_the_graphs_of_two_trainings_are_told_apart(exported, tmp_path):
 def test_the_graph_is_clean(exported, name):
     proto = onnx.load(exported / f"{name}.onnx", load_external_data=False)
     onnx.checker.check_model(proto, full_check=True)
+    assert proto.ir_version == 8
     assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", 18)]
     assert not proto.functions
     assert not any(tensor.external_data for tensor in proto.graph.initializer)
@@ -146,6 +148,13 @@ def test_the_metadata_stands_in_both_graphs(exported, run):
     assert json.loads(told["class_names"]) == list("0123456789")
     assert float(told["test_total"]) > 100
     assert ("test_kld" in told) == (run.name == "vae")
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.rglob("*.onnx")), ids=lambda path: path.stem)
+def test_every_committed_graph_is_for_hosts_of_old(path):
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    assert (proto.ir_version, proto.opset_import[0].version, len(proto.opset_import)) == (8, 18, 1)
 
 
 # The gate

@@ -229,16 +229,6 @@ def test_every_objective_trains(tmp_path, images, options):
     assert record.read_config(tmp_path / "run") == config
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_sees_the_same_randomness(tmp_path, images):
-    config = replace(CONFIG, input_noise=0.0)  # drawn on the device
-    expected = training.train(config, *images, tmp_path / "cpu")
-    history = training.train(config, *(x.cuda() for x in images), tmp_path / "run")
-    for ours, theirs in zip(history, expected, strict=True):
-        assert ours["train"] == pytest.approx(theirs["train"], rel=1e-3)
-
-
 def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data_dir, splits):
     """One run on the whole data set, killed in its second epoch and stopped in its third."""
     config = Config(hidden_dim=4, epochs=8, batch_size=2000)

@@ -8,7 +8,8 @@ from export.networks.mlp import build
 from export.training import trainer
 from export.training.distributed import Group
 from export.training.objective import Objective
-from export.training.trainer import Noise, Step, Trainer, kl_weight, learning_rate
+from export.training.step import Step
+from export.training.trainer import Noise, Trainer, kl_weight, learning_rate
 
 ALONE = Group(torch.device("cpu"))
 
@@ -104,24 +105,3 @@ def test_moved_images_teach_the_encoder_alone(images):
     )
     for one, other, total in zip(encoder, extra, encoder_both, strict=True):
         torch.testing.assert_close(one + other, total, rtol=1e-4, atol=1e-3)
-
-
-@pytest.mark.parametrize("config", [Config(), Config(kind="ae"), Config(k=3, precision="bfloat16")])
-def test_the_step_is_one_graph_to_the_compiler(config):
-    """As a GPU needs it; here without generating code for it."""
-    torch.compiler.reset()
-    noise = Noise(config, 1, ALONE.device)
-    x = torch.rand(16, 784, generator=torch.Generator().manual_seed(0))
-    batch, moved = noise.batch(x), noise.batch(noise.move(x))
-    losses, gradients = [], []
-    for compiled in (False, True):
-        model = build(config).train()
-        step = Step(Objective(model, config))
-        if compiled:
-            step.compile(backend="aot_eager", fullgraph=True)
-        loss, _ = step(batch, moved, torch.ones(()))
-        loss.backward()
-        losses.append(loss.item())
-        gradients.append([weights.grad for weights in model.parameters()])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)

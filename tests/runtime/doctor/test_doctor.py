@@ -18,6 +18,7 @@ from vae_onnx import doctor
 from vae_onnx.__main__ import main
 from vae_onnx.doctor import cuda, devices, machine, models, packages, pip, report, trial
 from vae_onnx.doctor.packages import Machine
+from vae_onnx.store import bundled as store
 
 PAGE = Path(__file__).parents[3].joinpath("docs", "doctor.md").read_text(encoding="utf-8")
 FINDINGS = set(re.findall(r"^\| `([a-z-]+)` \| (?:error|warning) \|", PAGE, re.MULTILINE))
@@ -600,7 +601,7 @@ def test_a_device_that_computes_something_else(faked, install, found, difference
 @pytest.fixture
 def folder(tmp_path):
     """A copy of a bundled model."""
-    return Path(shutil.copytree(models.BUNDLED / "mnist-ae", tmp_path / "mine"))
+    return Path(shutil.copytree(store.FOLDER / "mnist-ae", tmp_path / "mine"))
 
 
 @pytest.fixture
@@ -684,7 +685,7 @@ def test_a_model_that_is_not_there(found_of):
 @pytest.mark.parametrize("clone", [True, False])
 def test_a_damaged_bundled_model(tmp_path, monkeypatch, install, clone):
     bundled = tmp_path / "vae_onnx" / "models"
-    monkeypatch.setattr(models, "BUNDLED", bundled)
+    monkeypatch.setattr(store, "FOLDER", bundled)
     shutil.copytree(Path(vae_onnx.__file__).parent / "models" / "mnist-ae", bundled / "mnist-ae")
     (bundled / "mnist-ae" / "encoder.onnx").unlink()
     if clone:

@@ -5,6 +5,7 @@ import onnxruntime as ort
 import pytest
 
 import vae_onnx
+from vae_onnx.engine import ortvalues
 
 RUN = "run_with_iobinding"
 
@@ -60,6 +61,13 @@ def test_a_value_is_complete_before_it_is_read(tiny_vae, monkeypatch):
         monkeypatch.setattr(kind, name, noting)
     tiny_vae.decode_ortvalue(np.ones((3, 2), np.float32))
     assert done == ["synchronize_inputs", RUN]
+
+
+def test_a_value_on_a_gpu_is_no_fault_of_a_graph_on_the_cpu(tiny_vae, monkeypatch):
+    monkeypatch.setattr(ortvalues, "place", lambda _: ("cuda", 0))
+    z = ort.OrtValue.ortvalue_from_numpy(np.ones((3, 2), np.float32))
+    with pytest.raises(vae_onnx.InputError, match=r"z lies on cuda, .* load it with device='cuda'"):
+        tiny_vae.decode_ortvalue(z)
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,6 @@ def test_one_picture_is_a_batch_of_one():
         np.testing.assert_array_equal(to_x(one, GREY), picture[None, None] / np.float32(255))
 
 
-@pytest.mark.parametrize(("mode", "shape"), [("P", GREY), ("HSV", COLOUR)])
-def test_pictures_that_are_no_intensities_are_refused(mode, shape):
-    """The pixels of a palette's picture, such as a GIF, are numbers of colours."""
-    _, height, width = shape
-    with pytest.raises(TypeError, match=rf"L or RGB, got {mode}; convert it with"):
-        to_x(Image.new("RGB", (width, height)).convert(mode), shape)
-
-
 def test_lists_and_views_are_taken_as_they_are():
     picture = np.linspace(0, 1, 12).reshape(3, 4)
     x = to_x([picture.tolist()], GREY)
@@ -69,9 +61,9 @@ def test_lists_and_views_are_taken_as_they_are():
         (np.full((3, 4), "ink"), TypeError, "got <U3"),
         (np.full((3, 4), None), TypeError, "got object"),
         (np.full((3, 4), 1j), TypeError, "got complex"),
-        (np.full((3, 4), 255.0), ValueError, r"\[0, 1\], got \[255.0, 255.0\]; divide by 255"),
+        (np.full((3, 4), 255.0), ValueError, r"\[0, 1\], got \[255.0, 255.0\]; pass"),
         (np.full((3, 4), 1.0000001), ValueError, "got .*1.0000001.*clip"),
-        (np.full((3, 4), -0.1), ValueError, r"got \[-0.1, -0.1\]; scale or clip"),
+        (np.full((3, 4), -0.1), ValueError, r"got \[-0.1, -0.1\]; pass .*clip"),
         (np.full((3, 4), np.nan), ValueError, "finite"),
         (np.full((3, 4), np.inf), ValueError, "finite"),
         ([[0.0], [0.0, 1.0]], ValueError, "ragged"),

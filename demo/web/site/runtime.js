@@ -1,11 +1,12 @@
 // onnxruntime-web as this site has it: one build for WebGPU and for WebAssembly, from files beside it.
+// Its modules are called .js here: not every server knows .mjs, and no browser runs what has no type.
 
-import { env } from "./ort/ort.webgpu.min.mjs";
+import { env } from "./ort/ort.webgpu.min.js";
 
-export * from "./ort/ort.webgpu.min.mjs";
+export * from "./ort/ort.webgpu.min.js";
 
 const BINARY = new URL("ort/ort-wasm-simd-threaded.asyncify.wasm.gz", import.meta.url);
-const LOADER = new URL("ort/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url);
+const LOADER = new URL("ort/ort-wasm-simd-threaded.asyncify.js", import.meta.url);
 
 env.wasm.numThreads = 1; // more want COOP and COEP headers, and are slower on graphs this small
 env.wasm.wasmPaths = { mjs: LOADER.href };

@@ -42,6 +42,8 @@ export interface Posterior extends Code {
 interface Model {
   /** Numbers of a code. */
   readonly latentDim: number;
+  /** What runs it: "webgpu", or what else was asked for; "wasm" ("cpu" in Node) once that failed. */
+  readonly device: string;
   readonly imageShape: readonly [channels: number, height: number, width: number];
   /** What both graphs say of themselves: name, dataset, class_names, ... */
   readonly metadata: Readonly<Record<string, string>>;
@@ -82,6 +84,28 @@ export function drawingToX(
   options?: DrawingOptions,
 ): Promise<Float32Array>;
 
+/** RGBA of 8 bits, row by row: an ImageData, or what pngjs reads. */
+export interface Picture {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PictureOptions {
+  /** It comes from a file without loss (PNG, GIF, BMP): a clean drawing is left as it is. */
+  lossless?: boolean;
+}
+
+/** height * width bytes of ink, 255 on paper 0. */
+export interface Ink {
+  ink: Uint8Array;
+  height: number;
+  width: number;
+}
+
+/** Find the ink of a picture, a photograph too, for `drawingToX`. Large ones are reduced. */
+export function pictureToInk(picture: Picture, options?: PictureOptions): Ink;
+
 /** Draw from N(0, 1): the same numbers for the same seed. */
 export function standardNormal(count: number, seed: number): Float32Array;
 
@@ -97,5 +121,5 @@ export class FileMissingError extends VaeError {}
 export class FileAccessError extends VaeError {}
 /** A file is not an ONNX graph of the shape that this module runs. */
 export class GraphError extends VaeError {}
-/** No onnxruntime package is found. */
+/** No onnxruntime package is found, or one lacks a file of its own. */
 export class PackageMissingError extends VaeError {}

@@ -1,12 +1,13 @@
 // The page: what is drawn, chosen or pointed at goes through the model, and is shown.
 
-import { loadMap, moveApart, words } from "./map.js";
+import { paint } from "./canvas.js";
+import { open, toX } from "./lanes.js";
+import { moveApart, words } from "./map.js";
 import { attachPad } from "./pad.js";
-import { drawingToX, load } from "./vae.js";
+import { fail, remember, tell, workOffline } from "./status.js";
 
 const ORIGIN = Float32Array.of(0, 0);
 const STEP = 0.02; // of the map's side, for an arrow key; five times that with Shift
-const TIMES = 60; // pictures whose median time the page tells, after the first ten of them
 
 const $ = (selector) => document.querySelector(selector);
 const map = $(".map");
@@ -24,8 +25,6 @@ export const state = {
 };
 
 let lane = null; // {model, latents} that the switches tell, once loaded
-const lanes = new Map(); // name -> promise of a lane
-const times = []; // milliseconds from source to picture, the latest ones
 
 const { clear: clearPad } = attachPad($("#pad"), 0, (sheet) => {
   choose(sheet === null ? { z: ORIGIN } : { ink: inkOf(sheet), side: sheet.width });
@@ -72,7 +71,7 @@ async function refresh() {
 }
 
 async function run(model, { ink, side, x, z }) {
-  if (ink) x = await drawingToX(ink, side, side);
+  if (ink) x = await toX(ink, side);
   const code = x ? await model.encode(x) : { z };
   return { ...code, x, picture: await model.decode(code.z) };
 }
@@ -80,6 +79,7 @@ async function run(model, { ink, side, x, z }) {
 function show({ model, latents }, made) {
   state.shown = made;
   state.count += 1;
+  state.provider = model.device;
   paint($("#seen"), made.x, model.imageShape);
   paint($("#redrawn"), made.picture, model.imageShape);
   $("#code").innerHTML = codeInWords(made);
@@ -96,20 +96,6 @@ function show({ model, latents }, made) {
     strong(name),
     ".",
   );
-}
-
-/** Show a picture in [0, 1], or its absence. */
-function paint(canvas, pixels, [channels, height, width]) {
-  canvas.classList.toggle("blank", !pixels);
-  if (!pixels) return;
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const plane = height * width;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < plane; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = 255 * pixels[i + plane * (c % channels)];
-    image.data[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 // A VAE is sure of an image's code only to within sigma.
@@ -205,27 +191,6 @@ async function change() {
   refresh();
 }
 
-function open(name) {
-  if (!lanes.has(name)) {
-    const folder = `models/${name}/`;
-    const opening = Promise.all([openModel(folder), loadMap(folder)]);
-    lanes.set(name, opening.then(([model, latents]) => ({ model, latents })));
-    opening.catch(() => lanes.delete(name)); // switching back tries again
-  }
-  return lanes.get(name);
-}
-
-async function openModel(folder) {
-  state.provider ??= (await import("./runtime.js")).provider;
-  try {
-    return await load(folder, { sessionOptions: { executionProviders: [state.provider] } });
-  } catch (error) {
-    if (state.provider === "wasm" || error.name !== "GraphError") throw error;
-    state.provider = "wasm"; // there is a GPU, but it does not do
-    return openModel(folder);
-  }
-}
-
 async function showExamples(dataset) {
   const response = await fetch(`examples/${dataset}.json`);
   const { height, width, images } = await response.json();
@@ -260,35 +225,6 @@ function changeKind() {
   return change();
 }
 
-// --- what the page says of itself ---
-
-function remember(time) {
-  times.push(time);
-  if (times.length > TIMES) times.shift();
-}
-
-function tell() {
-  if (state.count === 0) return;
-  const where = state.provider === "webgpu" ? "WebGPU" : "WebAssembly";
-  const median = [...times].sort((a, b) => a - b)[times.length >> 1];
-  const speed = times.length < 10 ? "" : `, ${median.toFixed(1)} ms a picture`;
-  $("#status").textContent = `Runs in this page, on ${where}${speed}. Nothing you draw leaves it.`;
-}
-
-function fail(error) {
-  const box = $(".failure[role=alert]");
-  box.hidden = false;
-  box.textContent = `This did not work: ${error.message}. Reload the page to try again.`;
-  console.warn(error);
-}
-
-async function workOffline() {
-  if (!navigator.serviceWorker) return; // plain http from another machine
-  await navigator.serviceWorker.register("sw.js");
-  await navigator.serviceWorker.ready;
-  $("#offline").textContent = "Works offline from now on.";
-}
-
 for (const input of document.querySelectorAll("[name=dataset]")) {
   input.addEventListener("change", changeDataset);
 }
@@ -297,6 +233,6 @@ for (const input of document.querySelectorAll("[name=kind]")) {
 }
 new ResizeObserver(paintMap).observe(map);
 window.addEventListener("resize", paintMap);
-setInterval(tell, 500);
+setInterval(() => state.count > 0 && tell(state.provider), 500);
 await changeDataset();
 await workOffline().catch((error) => console.warn(error));

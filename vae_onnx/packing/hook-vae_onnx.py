@@ -1,0 +1,6 @@
+"""What PyInstaller takes along: the bundled models, and modules imported by their names."""
+
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules
+
+datas = collect_data_files("vae_onnx")
+hiddenimports = collect_submodules("vae_onnx")

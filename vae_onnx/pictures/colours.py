@@ -1,0 +1,85 @@
+"""Pictures of any colours -> grey or RGB, on paper where they are transparent."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.errors import FileError
+
+Pixels = npt.NDArray[np.uint8]
+
+CONVERTED: Final = {  # Pillow's modes of other terms than those of a screen
+    "CMYK": "Inks of print (CMYK) were turned into colours of a screen.",
+    "LAB": "Colours of the space LAB were turned into RGB.",
+    "HSV": "Colours of the space HSV were turned into RGB.",
+}
+GREYS: Final = ("1", "L", "LA", "La")
+GROUNDS: Final = {"black": 0, "white": 255}
+
+
+class Flat(NamedTuple):
+    """What nothing is transparent of."""
+
+    pixels: Pixels  # (height, width), or (height, width, 3)
+    notes: tuple[str, ...] = ()
+
+
+def flatten(picture: Any, ground: str | None) -> Flat:
+    """Turn a picture of Pillow, of 8 bits, into grey or RGB.
+
+    Args:
+        picture: Of any mode.
+        ground: "black" or "white" lies where it is transparent; None: whichever differs more from
+            what is drawn there.
+    """
+    grey = picture.mode in GREYS
+    notes = (CONVERTED[picture.mode],) if picture.mode in CONVERTED else ()
+    if picture.mode == "LAB":
+        return Flat(np.asarray(_from_lab(picture)), notes)
+    if not _may_be_transparent(picture):
+        return Flat(np.asarray(picture.convert("L" if grey else "RGB")), notes)
+    layers = np.asarray(picture.convert("LA" if grey else "RGBA"))
+    colours, alpha = layers[..., :-1], layers[..., -1:]
+    if alpha.min() == 255:
+        return Flat(colours[..., 0] if grey else colours, notes)
+    ground = ground or _contrary(to_grey(colours[..., 0] if grey else colours), alpha[..., 0])
+    share = alpha / np.float32(255)
+    mixed = np.rint(colours * share + GROUNDS[ground] * (1 - share)).astype(np.uint8)
+    told = f"What is transparent counts as {ground} paper."
+    return Flat(mixed[..., 0] if grey else mixed, (*notes, told))
+
+
+def to_grey(pixels: Pixels) -> Pixels:
+    """The brightness (height, width) of pixels, to the bit as Pillow has it (ITU-R 601)."""
+    if pixels.ndim == 2:
+        return pixels
+    shares = np.array([19595, 38470, 7471], np.uint32)  # of 65536
+    return ((pixels @ shares + np.uint32(0x8000)) >> 16).astype(np.uint8)
+
+
+def _may_be_transparent(picture: Any) -> bool:
+    return picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info
+
+
+def _contrary(grey: Pixels, alpha: Pixels) -> str:
+    """The ground that differs more from what is drawn."""
+    weights = alpha.astype(np.float64)
+    drawn = (grey * weights).sum() / max(weights.sum(), 1)
+    return "black" if drawn > 127 else "white"
+
+
+def _from_lab(picture: Any) -> Any:
+    try:
+        from PIL import ImageCms
+    except ImportError as error:
+        raise FileError("its colours are those of the space LAB; save it as RGB") from error
+    try:
+        profiles = (ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"))
+        return ImageCms.profileToProfile(picture, *profiles, outputMode="RGB")
+    except ImageCms.PyCMSError as error:
+        raise FileError(
+            f"its colours are those of the space LAB ({error}); save it as RGB"
+        ) from error

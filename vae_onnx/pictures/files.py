@@ -1,0 +1,227 @@
+"""A picture file -> pixels of 8 bits: the one reader of command line, demo and `folder:`.
+
+Whatever it is (turned by its EXIF orientation, with a palette, transparent, for print, of 16 bits,
+animated), it becomes grey or RGB by the same rules for all three, and what had to be decided on the
+way is told in notes. What cannot be read whole is refused. Colours are taken as sRGB: profiles are
+not applied.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx import checks
+from vae_onnx.errors import FileError, PackageMissingError, VaeOnnxError, accessing
+from vae_onnx.pictures import colours, levels
+
+Pixels = npt.NDArray[np.uint8]
+
+# What Pillow reads by itself, tells by its first bytes and refuses where it is cut off. Others need
+# a program beside it (EPS), have no signature, so that any file might be taken for one (TGA), or
+# give half a picture without a word (JPEG 2000).
+FORMATS: Final = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "AVIF")
+NEAR_BLACK: Final = 16  # of 255: a brightest level below it is told
+
+FIRST_FRAME: Final = "Of an animated picture the first frame is taken."
+FIRST_PAGE: Final = "Of several pages the first is taken."
+
+CUT: Final = "Expecting to read"  # of a warning of Pillow: tags of a TIFF are missing
+ORIENTATION: Final = 0x0112  # of EXIF
+TURNS: Final = {  # that put a picture upright, by its orientation
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+# What people take for a picture, by how it starts (after `skip` bytes), and what to do with it.
+OTHERS: Final = (
+    (4, b"ftyphei", "it is a HEIC picture; save it as JPEG or PNG"),
+    (4, b"ftypmif1", "it is a HEIC picture; save it as JPEG or PNG"),
+    (0, b"version https://git-lfs", "it is a pointer of Git LFS; `git lfs pull` brings the file"),
+    (0, b"%PDF", "it is a PDF; save the page as PNG"),
+    (0, b"<svg", "it is an SVG drawing; save it as PNG"),
+    (0, b"<?xml", "it is XML, perhaps an SVG drawing; save it as PNG"),
+    (0, b"<!DOCTYPE html", "it is a page of the web; download the picture itself"),
+    (0, b"<html", "it is a page of the web; download the picture itself"),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, and what had to be done to it.
+
+    Attributes:
+        pixels: uint8 (height, width), or (height, width, 3) RGB where it has colours.
+        notes: Sentences that say what was decided; none where there was nothing to decide.
+    """
+
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+
+    @property
+    def grey(self) -> Pixels:
+        """The brightness, uint8 (height, width)."""
+        return colours.to_grey(self.pixels)
+
+    @property
+    def rgb(self) -> Pixels:
+        """The colours, uint8 (height, width, 3)."""
+        if self.pixels.ndim == 3:
+            return self.pixels
+        return np.repeat(self.pixels[:, :, np.newaxis], 3, axis=2)
+
+
+def read(
+    source: str | os.PathLike[str] | bytes | Any,
+    *,
+    name: str | None = None,
+    ground: Literal["black", "white"] | None = None,
+    max_side: int | None = None,
+) -> Picture:
+    """Read a picture.
+
+    Args:
+        source: A path, the bytes of a file, or a picture that Pillow has opened.
+        name: What errors call it; by default its path.
+        ground: What lies where the picture is transparent, its paper. By default whichever
+            differs more from what is drawn there, so that nothing vanishes.
+        max_side: Refuse a larger width or height, in pixels, before anything is decoded.
+
+    Raises:
+        FileMissingError: There is no such file.
+        FileAccessError: It cannot be read.
+        FileError: It is damaged or truncated, no picture, too large, or of levels whose white
+            cannot be told; the message says what to do.
+        PackageMissingError: Pillow is not installed.
+    """
+    image = pillow()
+    if isinstance(source, image.Image):
+        with _readable(name or "this picture"):
+            return _decode(source, b"", ground)
+    if isinstance(source, bytes):
+        content, name = source, name or "this file"
+    else:
+        path = checks.path(source, "source")
+        name = name or str(path)
+        with accessing(path):
+            content = path.read_bytes()
+    with _readable(name) as told:
+        if reason := _other(content):
+            raise FileError(reason)
+        with image.open(io.BytesIO(content), formats=_formats(image)) as opened:
+            if max_side is not None and max(opened.size) > max_side:
+                width, height = opened.size
+                raise FileError(
+                    f"it has {width} x {height} pixels; at most {max_side} x {max_side} are taken"
+                )
+            if opened.format == "TIFF" and any(CUT in str(one.message) for one in told):
+                raise FileError("it is cut off within its tags; save it anew")
+            return _decode(opened, content, ground)
+
+
+def suffixes() -> frozenset[str]:
+    """Return how the names of files end that `read` may take: .png, .jpg, ..."""
+    image = pillow()
+    return frozenset(
+        suffix for suffix, form in image.registered_extensions().items() if form in FORMATS
+    )
+
+
+def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The middle of a grey picture, scaled with anti-aliasing, as `folder:` trains on it."""
+    from PIL import ImageOps
+
+    image = pillow()
+    whole = image.fromarray(pixels)
+    return np.asarray(ImageOps.fit(whole, (width, height), image.Resampling.LANCZOS))
+
+
+def _formats(image: Any) -> list[str]:
+    image.init()
+    return [form for form in FORMATS if form in image.OPEN]  # older releases lack AVIF
+
+
+def _decode(opened: Any, content: bytes, ground: str | None) -> Picture:
+    depth = levels.depth(opened, content)  # forgotten once it is loaded
+    notes = []
+    if opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1:  # MPO: previews of the first
+        notes.append(FIRST_PAGE if opened.format == "TIFF" else FIRST_FRAME)
+    opened.load()
+    deep = levels.to_eight_bits(opened, depth)
+    flat = colours.flatten(deep.picture, ground)
+    notes += [*deep.notes, *flat.notes]
+    pixels = np.ascontiguousarray(_upright(opened, flat.pixels))
+    if 0 < (brightest := int(pixels.max())) < NEAR_BLACK:
+        notes.append(f"It is nearly black: its brightest level is {brightest} of 255.")
+    return Picture(pixels, tuple(notes))
+
+
+def _upright(opened: Any, pixels: Pixels) -> Pixels:
+    """The pixels, turned as the file says; Pillow has turned those of a TIFF already."""
+    try:
+        orientation = opened.getexif().get(ORIENTATION)
+    except Exception:  # EXIF is broken in many ways, and a picture without it is a picture yet
+        return pixels
+    if not isinstance(orientation, int) or orientation not in TURNS:
+        return pixels
+    picture = pillow().fromarray(pixels)
+    turned = picture.transpose(getattr(pillow().Transpose, TURNS[orientation]))
+    return np.asarray(turned)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[list[warnings.WarningMessage]]:
+    """Turn whatever is raised about a file into a FileError that names it."""
+    try:
+        with warnings.catch_warnings(record=True) as told:  # of odd but readable files
+            warnings.simplefilter("always")
+            warnings.simplefilter("error", pillow().DecompressionBombWarning)
+            yield told
+    except PackageMissingError:
+        raise
+    except VaeOnnxError as error:
+        raise FileError(f"{name} is not a picture that can be taken: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow answers a broken file with errors of a dozen kinds
+        said = str(error).partition(" <_io")[0] or type(error).__name__  # not where in memory
+        raise FileError(
+            f"{name} is not a picture that can be taken: it is damaged, cut off or of an unknown "
+            f"kind ({said}); save it as PNG or JPEG"
+        ) from error
+
+
+def _other(content: bytes) -> str | None:
+    """What a file is that is no picture, if that can be told."""
+    if not content:
+        return "the file is empty"
+    head = content[:64]
+    return next((said for skip, start, said in OTHERS if head[skip:].startswith(start)), None)
+
+
+def pillow() -> Any:
+    """Return Pillow's module `Image`.
+
+    Raises:
+        PackageMissingError: It is not installed.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise PackageMissingError(
+            "picture files need Pillow: pip install pillow, or use .npy files"
+        ) from error
+    return Image
