@@ -3,16 +3,18 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.config import Config, Device
-from export.data.datasets import load_train_validation
+from export.config import FOLDER, Config, Device
+from export.data import datasets
+from export.data.fingerprint import Fingerprint
 from export.errors import ConfigError, RunError
 from export.networks.mlp import parameters
-from export.training import card, checkpoint, distributed, record
+from export.training import card, checkpoint, distributed, origin, record
 from export.training.cpu import tuned
 from export.training.distributed import Group
 from export.training.record import Epoch, Losses
@@ -30,23 +32,49 @@ def run(
     tensorboard: bool = False,
 ) -> list[Epoch]:
     """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
+    config = config.located()
     with distributed.join(device) as group:
 
-        def prepare() -> tuple[Tensor, Tensor]:
+        def prepare() -> Images:
             check_folder(out, config, resume)
-            return load(config, data_dir, group.device)
+            return load(config, data_dir, group.device, out)
 
         # One process before the others: the data set may have to be downloaded, once.
-        images = group.lead(prepare) or load(config, data_dir, group.device)
-        return train(config, *images, out, resume=resume, tensorboard=tensorboard, group=group)
+        images = group.lead(prepare) or load(config, data_dir, group.device, out)
+        return train(
+            config,
+            images.train,
+            images.validation,
+            out,
+            resume=resume,
+            tensorboard=tensorboard,
+            group=group,
+            fingerprint=images.fingerprint,
+        )
 
 
-def load(config: Config, data_dir: Path | None, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The images to train on and those to choose the epoch by."""
-    train, validation = load_train_validation(config.dataset, data_dir, device, config.image_size)
+class Images(NamedTuple):
+    """What is trained on."""
+
+    train: Tensor
+    validation: Tensor  # to choose the epoch by
+    fingerprint: Fingerprint | None  # which pictures of a folder they are
+
+
+def load(
+    config: Config, data_dir: Path | None, device: torch.device, out: Path | None = None
+) -> Images:
+    """Load the images to train on: of a run that has begun in `out`, those it began with."""
+    begun = out is not None and (out / checkpoint.LAST).exists()
+    dataset = (
+        origin.of_run(out, config, data_dir)
+        if out and begun
+        else datasets.load(config.dataset, data_dir, config.image_size)
+    )
+    train, validation = (each.x.to(device) for each in (dataset.train, dataset.validation))
     if config.train_on == "all":
-        return torch.cat([train.x, validation.x]), validation.x
-    return train.x, validation.x
+        train = torch.cat([train, validation])
+    return Images(train, validation, dataset.fingerprint)
 
 
 def train(
@@ -58,6 +86,7 @@ def train(
     resume: bool = False,
     tensorboard: bool = False,
     group: Group | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> list[Epoch]:
     """Train a model and keep everything about the run in the folder `out`.
 
@@ -68,13 +97,14 @@ def train(
         config: what to train.
         x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
         x_validation: likewise, on the same device.
-        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`, and `curves.png`,
-            which is drawn anew while the training goes on.
+        out: run folder: `config.json`, of a folder's pictures `data.json`, `history.jsonl`,
+            `best.pt`, `last.pt`, and `curves.png`, which is drawn anew while the training goes on.
         resume: go on after the last finished epoch of `out`, or begin where there is none.
         tensorboard: write TensorBoard's event files too, into `out`/tensorboard.
         group: this process among those that train together, each with the same arguments. A batch
             is divided between them, so that the losses are those of one process; the first alone
             writes and prints.
+        fingerprint: which pictures of a folder the images are.
 
     Returns:
         The history, one entry an epoch.
@@ -90,7 +120,10 @@ def train(
 
     def begin() -> None:
         check_folder(out, config, resume)
+        checkpoint.tell(out, config)  # of a run that goes on, longer or from another place
         record.write_config(out, config)
+        if fingerprint is not None:
+            record.write_data(out, fingerprint)
 
     group.lead(begin)
     trainer = Trainer(config, group)
@@ -100,7 +133,8 @@ def train(
     if len(history) >= config.epochs:
         if group.first:
             card.write(out)  # it may have been cut off before
-            print(f"{out} is finished: all {config.epochs} epochs are trained")
+            more = "; --epochs MORE trains on" if config.schedule == "constant" else ""
+            print(f"{out} is finished: all {config.epochs} epochs are trained{more}")
         return history
     tracker = None
     if group.first:
@@ -165,16 +199,39 @@ def check_folder(out: Path, config: Config, resume: bool) -> None:
             f"{out} holds files but no {record.CONFIG}, so no run to resume; choose another --out"
         )
         raise RunError(message) from None
+    now = asdict(config)
+    if before["dataset"].startswith(FOLDER) and config.dataset.startswith(FOLDER):
+        del before["dataset"]  # it may have moved: what is in it, `load` sees
+    if before["schedule"] == "constant" and config.epochs >= _trained(out):
+        del before["epochs"]  # those that are trained were trained just so
     differing = [
-        f"--{name.replace('_', '-')} was {before[name]}, now {value}"
-        for name, value in asdict(config).items()
-        if before[name] != value
+        f"--{name.replace('_', '-')} was {value}, now {now[name]}"
+        for name, value in before.items()
+        if value != now[name]
     ]
+    if differing == [f"--epochs was {before.get('epochs')}, now {config.epochs}"]:
+        raise ConfigError(f"{out} cannot last longer or shorter: {_why_not(out, config)}")
     if differing:
         raise ConfigError(
             f"{out} was started with other options ({'; '.join(differing)}); "
             "resume with the same ones, or choose another --out"
         )
+
+
+def _why_not(out: Path, config: Config) -> str:
+    if config.schedule == "constant":
+        return f"{_trained(out)} epochs are trained already, more than --epochs {config.epochs}"
+    return (
+        f"its learning rate falls to zero over --epochs {record.read_config(out).epochs}, and is "
+        f"another one in each epoch of a longer training; what is in it stays. Train anew for "
+        f"{config.epochs} epochs into another --out; of runs with --schedule constant more can be "
+        "trained with --resume"
+    )
+
+
+def _trained(out: Path) -> int:
+    path = out / checkpoint.LAST
+    return int(checkpoint.load(path)["epoch"]) if path.exists() else 0
 
 
 def epoch_line(entry: Epoch, epochs: int) -> str:

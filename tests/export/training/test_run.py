@@ -262,8 +262,8 @@ def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data
 
 
 def test_all_images_to_train_on_are_those_kept_for_validation_too(data_dir):
-    train_only, validation = training.load(CONFIG, data_dir, torch.device("cpu"))
-    everything, judged = training.load(
+    train_only, validation, _ = training.load(CONFIG, data_dir, torch.device("cpu"))
+    everything, judged, _ = training.load(
         replace(CONFIG, train_on="all"), data_dir, torch.device("cpu")
     )
     assert (len(train_only), len(everything)) == (50_000, 60_000)
