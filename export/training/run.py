@@ -112,7 +112,8 @@ def train(
     Raises:
         FileExistsError: `out` is not empty and `resume` is not set.
         ConfigError: `out` holds a run of another config.
-        RunError: `out` holds something that cannot be resumed.
+        RunError: `out` holds something that cannot be resumed, or the processes of a group find
+            different pictures.
         DivergedError: the loss is no longer finite; the checkpoints before that epoch stay.
         KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
     """
@@ -126,6 +127,11 @@ def train(
             record.write_data(out, fingerprint)
 
     group.lead(begin)
+    if fingerprint is not None and not group.agree(int(fingerprint.digest[:12], 16)):
+        raise RunError(
+            "the processes do not find the same pictures; they must all be given a folder that "
+            "they share"
+        )
     trainer = Trainer(config, group)
     history = _restore(out, trainer, group)
     if group.first:
@@ -202,7 +208,8 @@ def check_folder(out: Path, config: Config, resume: bool) -> None:
     now = asdict(config)
     if before["dataset"].startswith(FOLDER) and config.dataset.startswith(FOLDER):
         del before["dataset"]  # it may have moved: what is in it, `load` sees
-    if before["schedule"] == "constant" and config.epochs >= _trained(out):
+    trained = _trained(out)
+    if trained == 0 or (before["schedule"] == "constant" and config.epochs >= trained):
         del before["epochs"]  # those that are trained were trained just so
     differing = [
         f"--{name.replace('_', '-')} was {value}, now {now[name]}"
@@ -223,9 +230,9 @@ def _why_not(out: Path, config: Config) -> str:
         return f"{_trained(out)} epochs are trained already, more than --epochs {config.epochs}"
     return (
         f"its learning rate falls to zero over --epochs {record.read_config(out).epochs}, and is "
-        f"another one in each epoch of a longer training; what is in it stays. Train anew for "
-        f"{config.epochs} epochs into another --out; of runs with --schedule constant more can be "
-        "trained with --resume"
+        "another one in each epoch of a longer training; what is in it stays. Train anew with "
+        f"--epochs {config.epochs} into another --out; runs with --schedule constant can be "
+        "trained longer"
     )
 
 

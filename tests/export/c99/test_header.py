@@ -424,13 +424,29 @@ def test_the_file_is_called_as_the_model(tmp_path, monkeypatch, capsys):
 def test_without_the_test_set_no_figure_is_invented(tmp_path, capsys, monkeypatch):
     folder = folder_of(tmp_path / "pets-ae", AE_ENCODER, told={"dataset": "pets"})
     written = header.write(str(folder), tmp_path / "pets.h", "int8")
-    assert "not measured: there is no test set called 'pets'" in capsys.readouterr().err
+    assert "do not tell which pictures they were trained on" in capsys.readouterr().err
     assert "measured:" not in written.read_text()
 
     def missing(*_):
         raise FileNotFoundError("mnist is not complete")
 
-    monkeypatch.setattr(datasets, "load_test", missing)
+    monkeypatch.setattr(datasets, "load", missing)
     written = header.write("mnist-ae", tmp_path / "mnist.h", "int8")
     assert "not measured: mnist is not complete" in capsys.readouterr().err
     assert "measured:" not in written.read_text()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"dataset": "folder:mnist", "data": "0123"},
+        {"dataset": "folder:fashion-mnist", "data": "0123"},
+        {"dataset": "mnist"},  # as a folder called so was told of by an earlier version
+    ],
+)
+def test_a_folder_called_like_a_known_data_set_is_not_measured_on_that(tmp_path, capsys, told):
+    folder = folder_of(tmp_path / "mnist-ae", AE_ENCODER, told=told)
+    written = header.write(str(folder), tmp_path / "own.h", "int8")
+    assert "the change of ELBO by int8 is not measured" in capsys.readouterr().err
+    assert "measured:" not in written.read_text()
+    assert "10,000" not in written.read_text()

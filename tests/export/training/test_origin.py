@@ -107,7 +107,7 @@ def test_a_change_is_named_by_every_command(place, draw_pictures, capsys, comman
     assert not (place / "model.h").exists()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["evaluate", "resume", "c-source"])
 def test_the_remedies_work(trained, place, draw_pictures, capsys, command):
     add_files(place / "pics", draw_pictures)
     here = commands(place)[command]
@@ -119,7 +119,7 @@ def test_the_remedies_work(trained, place, draw_pictures, capsys, command):
     assert main(commands(place)[command]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "quantize"])  # slow
 def test_a_folder_that_has_moved_is_named_anew(place, capsys, command, monkeypatch):
     (place / "pics").rename(place / "moved")
     assert main(commands(place)[command]) == 1
