@@ -221,11 +221,12 @@ def all_(
     from export.report.compare import compare
     from export.report.evaluate import evaluate
     from export.report.figures import write
-    from export.training.run import check_folder, run
+    from export.training import resuming
+    from export.training.run import run
 
     configs = [Config(**asdict(config), kind="vae"), Config(**asdict(config), kind="ae")]
     for config in configs:  # both before the first, which takes minutes
-        check_folder(out / config.kind, config, resume)
+        resuming.check(out / config.kind, config, resume)
     for config in configs:
         run(config, out / config.kind, data_dir, device, resume)
         evaluate(out / config.kind, data_dir)

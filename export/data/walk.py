@@ -82,7 +82,8 @@ class Left:
         told = [line for line in told if not line.startswith("0 ")]
         if self.again:
             told.append(
-                f"what links lead to again, counted once: {len(self.again)} ({some(self.again)})"
+                f"{counted(len(self.again), 'second name')} of what is counted already "
+                f"({some(self.again)})"
             )
         if self.others:
             told.append(f"{counted(self.others.total(), 'other file')} ({_suffixes(self.others)})")

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.config import FOLDER, Config, Device
+from export.config import Config, Device
 from export.data import datasets
 from export.data.fingerprint import Fingerprint
-from export.errors import ConfigError, RunError
+from export.errors import RunError
 from export.networks.mlp import parameters
-from export.training import card, checkpoint, distributed, origin, record
+from export.training import card, checkpoint, distributed, origin, record, resuming
 from export.training.cpu import tuned
 from export.training.distributed import Group
 from export.training.record import Epoch, Losses
@@ -36,7 +36,7 @@ def run(
     with distributed.join(device) as group:
 
         def prepare() -> Images:
-            check_folder(out, config, resume)
+            resuming.check(out, config, resume)
             return load(config, data_dir, group.device, out)
 
         # One process before the others: the data set may have to be downloaded, once.
@@ -120,7 +120,7 @@ def train(
     group = group or Group(x_train.device)
 
     def begin() -> None:
-        check_folder(out, config, resume)
+        resuming.check(out, config, resume)
         checkpoint.tell(out, config)  # of a run that goes on, longer or from another place
         record.write_config(out, config)
         if fingerprint is not None:
@@ -133,7 +133,7 @@ def train(
             "they share"
         )
     trainer = Trainer(config, group)
-    history = _restore(out, trainer, group)
+    history = resuming.restore(out, trainer, group)
     if group.first:
         print(_headline(trainer, x_train, x_validation))
     if len(history) >= config.epochs:
@@ -184,63 +184,6 @@ def _tell(entry: Epoch, config: Config) -> None:
         tqdm.write(f"             new best model saved (validation {best:.2f})")
 
 
-def check_folder(out: Path, config: Config, resume: bool) -> None:
-    """Make sure that training into `out` overwrites nobody's work.
-
-    Raises:
-        FileExistsError: `out` is not empty and `resume` is not set.
-        ConfigError: `out` holds a run of another config.
-        RunError: `out` holds no run, or a damaged one.
-    """
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if not resume:
-        raise FileExistsError(
-            f"{out} is not empty; go on with the run in it with --resume, or choose another --out"
-        )
-    try:
-        before = asdict(record.read_config(out))
-    except FileNotFoundError:
-        message = (
-            f"{out} holds files but no {record.CONFIG}, so no run to resume; choose another --out"
-        )
-        raise RunError(message) from None
-    now = asdict(config)
-    if before["dataset"].startswith(FOLDER) and config.dataset.startswith(FOLDER):
-        del before["dataset"]  # it may have moved: what is in it, `load` sees
-    trained = _trained(out)
-    if trained == 0 or (before["schedule"] == "constant" and config.epochs >= trained):
-        del before["epochs"]  # those that are trained were trained just so
-    differing = [
-        f"--{name.replace('_', '-')} was {value}, now {now[name]}"
-        for name, value in before.items()
-        if value != now[name]
-    ]
-    if differing == [f"--epochs was {before.get('epochs')}, now {config.epochs}"]:
-        raise ConfigError(f"{out} cannot last longer or shorter: {_why_not(out, config)}")
-    if differing:
-        raise ConfigError(
-            f"{out} was started with other options ({'; '.join(differing)}); "
-            "resume with the same ones, or choose another --out"
-        )
-
-
-def _why_not(out: Path, config: Config) -> str:
-    if config.schedule == "constant":
-        return f"{_trained(out)} epochs are trained already, more than --epochs {config.epochs}"
-    return (
-        f"its learning rate falls to zero over --epochs {record.read_config(out).epochs}, and is "
-        "another one in each epoch of a longer training; what is in it stays. Train anew with "
-        f"--epochs {config.epochs} into another --out; runs with --schedule constant can be "
-        "trained longer"
-    )
-
-
-def _trained(out: Path) -> int:
-    path = out / checkpoint.LAST
-    return int(checkpoint.load(path)["epoch"]) if path.exists() else 0
-
-
 def epoch_line(entry: Epoch, epochs: int) -> str:
     """One epoch in the form of the report's log."""
     train_part, validation_part = (
@@ -256,29 +199,6 @@ def _losses_text(values: Losses) -> str:
     if "kld" not in values:
         return f"{values['loss']:.2f}"
     return f"{values['loss']:.2f} (recon {values['recon']:.2f} + kld {values['kld']:.2f})"
-
-
-def _restore(out: Path, trainer: Trainer, group: Group) -> list[Epoch]:
-    """Bring model and optimizer to where the run in `out` stands; return its history."""
-    path = out / checkpoint.LAST
-    epoch = checkpoint.load(path)["epoch"] if path.exists() else 0
-    if not group.agree(epoch):
-        raise RunError(
-            f"the processes do not find the same {path}; they must all be given a folder that they "
-            "share"
-        )
-    if epoch == 0:
-        return []
-    state = checkpoint.load(path)
-    try:
-        trainer.model.load_state_dict(state["model"])
-        trainer.optimizer.load_state_dict(state["optimizer"])
-        history: list[Epoch] = state["history"]
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be resumed from: {error}; choose another --out") from error
-    if group.first:
-        record.write_history(out, history)  # the run may have been cut off between the two files
-    return history
 
 
 def _save(out: Path, trainer: Trainer, history: list[Epoch]) -> None:

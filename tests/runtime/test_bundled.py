@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from vae_onnx.store.bundled import TITLES, known_dataset
+from vae_onnx.store.datasets import TITLES, known_dataset
 
 VARIANTS = ("int8",)  # of each model, in shorter numbers
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from demo.library.models import PICTURES, Directions, Library
+from demo.library.models import Directions, Library
 from demo.library.testset import COUNT
 from demo.tabs.pad import example_list
 from demo.tabs.training import published
+from vae_onnx.store.datasets import PICTURES
 
 
 def copies(folder: Path, *names: str) -> Path:

@@ -9,8 +9,8 @@ from demo.library.models import Library
 from demo.server.endpoints import Endpoints
 from demo.tabs.pad import example_list
 from export.__main__ import main
-from export.config import DATASETS
-from vae_onnx.store.bundled import TITLES, known_dataset
+from export.config import DATASETS, FOLDER
+from vae_onnx.store.datasets import PICTURES, TITLES, known_dataset
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +71,4 @@ def test_the_report_and_the_model_card_do_not_say_mnist(out, tmp_path):
 
 def test_every_side_has_the_same_known_data_sets():
     assert set(DATASETS) == set(TITLES)
+    assert FOLDER == PICTURES

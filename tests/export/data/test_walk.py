@@ -96,7 +96,7 @@ def test_a_picture_reached_twice_is_there_once_by_the_name_without_a_link(tmp_pa
     assert names == ["dark/1.png", "dark/2.png"]
     assert left.again == ["aaa is dark", "dark/0.png is dark/2.png"]
     assert left.lines() == [
-        "what links lead to again, counted once: 2 (aaa is dark, dark/0.png is dark/2.png)"
+        "2 second names of what is counted already (aaa is dark, dark/0.png is dark/2.png)"
     ]
 
 

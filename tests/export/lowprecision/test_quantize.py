@@ -17,7 +17,7 @@ from export import __main__ as command
 from export.config import Config
 from export.data import datasets
 from export.graphs import model_folder
-from export.lowprecision import conversion, quantize
+from export.lowprecision import conversion, measuring, quantize
 from export.training.run import train
 from vae_onnx import Decoder, Encoder, evaluation
 from vae_onnx.evaluation import Settings
@@ -32,8 +32,8 @@ OPENED = {"encoder": Encoder, "decoder": Decoder}
 def _quick():
     """Times are not looked at here, and a small model needs few images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantize, "ROUNDS", 1)
-        patch.setattr(quantize, "SECONDS", 0)
+        patch.setattr(measuring, "ROUNDS", 1)
+        patch.setattr(measuring, "SECONDS", 0)
         patch.setattr(quantize, "SHOWN", 2000)
         yield
 

@@ -195,39 +195,6 @@ def test_a_run_of_a_constant_learning_rate_is_trained_longer(tmp_path, images, c
         training.train(replace(config, epochs=3), *images, out, resume=True)
 
 
-def test_a_run_trained_longer_keeps_its_best_model_and_metrics(tmp_path, images, monkeypatch):
-    config = replace(CONFIG, schedule="constant", epochs=2)
-    training.train(config, *images, tmp_path)
-    metrics = {"total": 1.0, "recon": 1.0, "images": 10, "standard_error": 0.1}
-    record.write_metrics(tmp_path, metrics)
-    best, _ = checkpoint.load_model(tmp_path)
-    validate = Trainer.validate
-    monkeypatch.setattr(
-        Trainer,
-        "validate",
-        lambda *args: {name: value + 1e3 for name, value in validate(*args).items()},
-    )
-    longer = replace(config, epochs=3)
-    history = training.train(longer, *images, tmp_path, resume=True)
-    assert [entry["best"] for entry in history] == [True, True, False]
-    kept, told = checkpoint.load_model(tmp_path)
-    for ours, theirs in zip(kept.parameters(), best.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-    assert told == longer
-    assert record.read_metrics(tmp_path) == metrics
-
-
-def test_a_run_whose_learning_rate_falls_to_zero_is_not_trained_longer(
-    tmp_path, uninterrupted, images
-):
-    longer = replace(CONFIG, epochs=6)
-    before = {path.name: path.read_bytes() for path in uninterrupted.iterdir()}
-    with pytest.raises(ConfigError, match=r"falls to zero over --epochs 4.*--epochs 6 into ano"):
-        training.train(longer, *images, uninterrupted, resume=True)
-    assert before == {path.name: path.read_bytes() for path in uninterrupted.iterdir()}
-    assert len(training.train(longer, *images, tmp_path / "another")) == 6
-
-
 @pytest.mark.parametrize("key", ["optimizer", "history"])
 def test_resuming_from_a_checkpoint_without_state(tmp_path, images, key):
     training.train(CONFIG, *images, tmp_path)
