@@ -1,4 +1,5 @@
 """Where models are kept: in the package, in a folder, on the Hugging Face Hub.
 
-Reading order: `bundled`, `model_files` (the files of a model's folder), `hub`.
+Reading order: `bundled`, `model_files` (the files of a model's folder), `mistaken` (what people
+have in the place of one), `hub`, `network` (why that was not reached).
 """
