@@ -20,7 +20,7 @@ from vae_onnx.engine import stream
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
-from vae_onnx.errors import FileMissingError, GraphError, InputError
+from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, InputError
 from vae_onnx.pictures.arrays import as_batch
 from vae_onnx.posterior import Posterior
 
@@ -319,7 +319,8 @@ class Autoencoder:
         except (KeyError, TypeError, ValueError) as error:
             raise GraphError(
                 f"{self.folder}: the metadata `latent_range` must be a JSON list of two lists of "
-                f"{self.latent_dim} numbers; `python -m export onnx` writes it"
+                f"{self.latent_dim} numbers; {EXPORTING} writes it. Without it, decode places of "
+                "your own: model.decode(vae_onnx.latent.plane(horizontal, vertical))"
             ) from error
         return bounds[0], bounds[1]
 
@@ -365,7 +366,8 @@ class Autoencoder:
         if not path.exists():
             raise FileMissingError(
                 f"{folder.name} has no variant of precision {self.precision}: {path.name} is "
-                "missing; `python -m export quantize` writes it"
+                'missing; load it with precision="float32". In a clone of vae-onnx, '
+                "`python -m export quantize` makes variants of its own models"
             )
         return path
 

@@ -345,7 +345,10 @@ def foreign_graph(folder):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (without_card, "card.json is missing; `python -m export onnx` writes it"),
+        (
+            without_card,
+            "card.json is missing; in a clone of vae-onnx, `python -m export onnx` writes it",
+        ),
         (without_graphs, "encoder.onnx is missing or no file"),
         (old_card, "is not a card of this version (KeyError: 'sha256')"),
         (card_of_a_list, "is not a card of this version"),
