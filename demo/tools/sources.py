@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -29,6 +30,8 @@ FONTS = """<?xml version="1.0"?>
   <cachedir prefix="xdg">fontconfig</cachedir>
 </fontconfig>
 """
+# Lines of npm, Playwright and apt or pip that say what is wrong, among those that say less.
+TELLING = (r" reason: ", r"^Error: .*\bE[A-Z]{4,}\b", r"^E: |^ERROR: |^npm error |^[Ee]rror")
 ASK_PLAYWRIGHT = """
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
@@ -136,11 +139,10 @@ def run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode == 0:
         return done.stdout
-    lines = [" ".join(line.split()) for line in (done.stderr + done.stdout).splitlines() if line]
-    errors = [line for line in lines if "err" in line.casefold() or line.startswith("E: ")]
-    reasons = [line for line in errors if "reason:" in line]
-    told = (reasons or errors or lines or [f"exit code {done.returncode}"])[-1]
-    raise FetchError(told[:300])
+    printed = (done.stderr + done.stdout).splitlines()
+    lines = [line.strip() for line in printed if line.strip()] or [f"exit code {done.returncode}"]
+    told = next(filter(None, ([x for x in lines if re.search(p, x)] for p in TELLING)), lines)
+    raise FetchError(told[-1][:300])
 
 
 @contextmanager
