@@ -70,7 +70,7 @@ def gcc_from_debian() -> None:
             run("dpkg-deb", "--extract", str(package), str(root))
         # What the system has itself comes from there: its C library fits its loader.
         (root / "missing").mkdir()
-        for library in root.glob("usr/lib/*-linux-gnu*/lib*.so.*"):
+        for library in root.glob("usr/lib/*-linux-gnu*/lib*.so*"):
             if not Path("/", library.relative_to(root)).exists():
                 (root / "missing" / library.name).symlink_to(Path("..", library.relative_to(root)))
     home = shlex.quote(str(HOME / "gcc"))
