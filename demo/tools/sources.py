@@ -109,7 +109,9 @@ def chromium_from_npm(npm: str) -> None:
                 content = brotli.decompress(member.read() if member else b"")
                 if name.endswith(".tar"):
                     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-                        archive.extractall(new, filter="data")
+                        # Not an argument: Debian 12's Python does not know it.
+                        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                        archive.extractall(new)
                 else:
                     (new / name).write_bytes(content)
                     (new / name).chmod(0o755)
