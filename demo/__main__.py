@@ -17,10 +17,9 @@ from demo.environment import (
     speak_directly_to,
     temporary_folder,
 )
+from vae_onnx.command import terminal
 
 PORT = 7860
-
-from vae_onnx.command import terminal
 
 
 @terminal.plain()
