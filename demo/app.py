@@ -12,7 +12,7 @@ import gradio as gr
 from demo.environment import Address
 from demo.library.models import Library
 from demo.page.pictures import MAX_BYTES
-from demo.page.templates import STATIC, fill, static, theme
+from demo.page.templates import STATIC, fill, static, style, theme
 from demo.server.endpoints import CONCURRENCY, Endpoints
 from demo.server.routes import routes
 from demo.server.words import Page, on_full_disk
@@ -111,9 +111,9 @@ def launch(
         server_port=address.port,
         share=share,
         theme=theme(),
-        css=static("parts.css") + static("style.css"),
+        css=style(),
         favicon_path=STATIC / "favicon.png",
-        footer_links=["api"],  # without it ?view=api shows nothing; style.css hides the footer
+        footer_links=["api"],  # without it ?view=api shows nothing; frame.css hides the footer
         ssr_mode=False,
         root_path=root_path or "",
         mcp_server=mcp,
