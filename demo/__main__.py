@@ -17,7 +17,7 @@ from demo.environment import (
     speak_directly_to,
     temporary_folder,
 )
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 
 PORT = 7860
 

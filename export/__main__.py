@@ -19,7 +19,7 @@ except ModuleNotFoundError:
 
 from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]

@@ -26,7 +26,7 @@ import vae_onnx
 from demo import tools
 from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
 from demo.web import join
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "site"
