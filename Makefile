@@ -1,12 +1,14 @@
-# Each target alone is enough on a fresh machine: it makes .venv and installs what it needs.
+# Each target alone is enough on a fresh machine with Python: it makes .venv and installs what it
+# needs, programs that the machine has not included: demo/tools.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web install chromium test test-wheel test-newest test-oldest test-openvino \
-  test-graphs test-demo lint train ablation bench clean build/wheel
+.PHONY: help demo site web install tools test test-wheel test-newest test-oldest test-openvino \
+  test-graphs test-demo test-bare lint train ablation bench clean build/wheel
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -30,11 +32,11 @@ web: site
 
 install: $(VENV)/.all
 
-test: $(VENV)/.all chromium
+test: tools
 	$(BIN)/pytest
 
-chromium: $(VENV)/.all
-	@command -v chromium || command -v google-chrome || $(BIN)/playwright install chromium
+tools: $(VENV)/.all
+	$(BIN)/python -m demo.tools $(TOOLS)
 
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
 # numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime; and the
@@ -70,6 +72,17 @@ test-demo: $(VENV)/.all
 	! build/demo/bin/python -I -c "import torch" 2>/dev/null
 	$(BIN)/python -m demo.screenshot --python build/demo/bin/python --out build/demo/demo.png
 
+# What a bare machine fetches, though this one may have it: on a PATH with hardly anything.
+test-bare: $(VENV)/.all
+	rm -rf build/bare
+	$(MAKE) VENV=build/bare build/bare/.demo
+	build/bare/bin/pip install --quiet --group browser
+	mkdir build/bare/path
+	for name in apt-get dpkg dpkg-deb rm sh tar; do \
+	  ln -s "$$(command -v $$name)" build/bare/path; done
+	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.tools $(TOOLS)
+	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.screenshot --out build/bare/demo.png
+
 lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -100,7 +113,7 @@ ablation: $(VENV)/.all
 	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
 
 # numpy's threads would take part where everything else is given one.
-bench: $(VENV)/.all chromium
+bench: tools
 	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 
@@ -111,6 +124,8 @@ define new-venv
 @$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
   'Python 3.11 or newer is needed, $(PYTHON) is ' + sys.version.split()[0] + '; \
   name another one: make PYTHON=python3.12 ...')"
+@$(PYTHON) -c "import ensurepip" 2>/dev/null || \
+  { echo "$(PYTHON) cannot make a venv; apt install python3-venv" >&2; exit 1; }
 $(PYTHON) -m venv $(VENV)
 $(BIN)/pip install --quiet --upgrade "pip>=25.1"
 endef

@@ -1,19 +1,18 @@
 """The demo: draw, explore, generate, and see what a VAE and an AE make of it.
 
-Reading order:
+Reading order; each room lists its modules in its own `__init__.py`:
 
-1. `library.py`     the models, bundled and a user's own, and what the page knows of each
-2. `testset.py`     real test images, in `data/`
-3. `pictures.py`    files that people hand in -> x, and pictures -> the page
-4. `pad.py`         the canvas in the browser, and the checked way from its value to x
-5. `latent_map.py`  the test set as a map, and where a drawing lands on it
-6. `map_view.py`    how a map and what is on it are shown
-7. `draw.py`, `explore.py`, `generate.py`, `training.py`, `use.py`   one tab each
-8. `endpoints.py`   the same for programs; `routes.py` files, pictures and health over HTTP
-9. `app.py`         `build()` puts the page together; `launch()` serves it
-10. `__main__.py`   `python -m demo --host --port --models --device --share --root-path --mcp`
+1. `library/`       the models, their maps, real test images, and what may be asked of them
+2. `page/`          pictures in and out, templates, maps; what the browser gets, in `page/static/`
+3. `tabs/`          the pad, and one tab a module
+4. `server/`        the same for programs: endpoints, files and health over HTTP
+5. `environment.py` the address, the temporary folder and the proxies that the start finds
+6. `app.py`         `build()` puts the page together; `launch()` serves it
+7. `__main__.py`    `python -m demo`; `space.py` is the same as the script of a Space
+8. `screenshot.py`  a hand that draws in a real browser, for the README's picture and the tests
+9. `web/`           the page without a server; `embed/` has models in other programs
 
-What the browser gets (HTML, CSS, JavaScript) lies in `static/`, in files of its own.
+Each looks at those above it alone.
 """
 
 import os

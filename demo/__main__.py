@@ -3,45 +3,92 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from vae_onnx.command import terminal
+from demo.environment import (
+    find_address,
+    forget_gradios_variables,
+    speak_directly_to,
+    temporary_folder,
+)
+from vae_onnx import terminal
+
+PORT = 7860
 
 
 @terminal.plain()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve the demo; 1 if it cannot start, with the reason on stderr."""
-    arguments = _parser().parse_args(argv)
+    """Serve the demo; 1 if it cannot start, with the reason on stderr in one line."""
+    options = vars(_parser().parse_args(argv))
     try:
-        _check_address(arguments.host, arguments.port)
-        _end_on_sigterm()
-        from demo.app import launch  # takes seconds: not before the cheap check above
-
-        options = vars(arguments)
-        launch(options.pop("host"), options.pop("port"), **options)
-    except ModuleNotFoundError as error:
-        print(f"error: {error}; `make demo` installs what the demo needs", file=sys.stderr)
-        return 1
+        _serve(**options)
     except KeyboardInterrupt:
         return 0
+    except ModuleNotFoundError as error:
+        return _told(f"{error}; `make demo` installs what the demo needs")
     except (OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _told(str(error))
+    except Exception as error:  # of Gradio, or of what is below it
+        return _told(
+            f"the demo could not start ({type(error).__name__}: {error}); docs/demo.md says what "
+            "it takes from the environment"
+        )
     return 0
 
 
-def _end_on_sigterm() -> None:
+def _told(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 1
+
+
+def _serve(host: str, port: int | None, root_path: str | None, **options: Any) -> None:
+    _print_anywhere()
+    _end_on_signals()
+    address = find_address(host, port or _port_of_environment())
+    prefix = _checked_prefix(root_path)
+    forget_gradios_variables()
+    speak_directly_to(address)
+    with temporary_folder():
+        try:
+            from demo.app import launch  # takes seconds: not before the cheap checks above
+
+            launch(address, root_path=prefix, **options)
+        finally:
+            _ignore_signals()  # while the temporary files are deleted
+
+
+def _print_anywhere() -> None:
+    """Let no terminal end the demo: Gradio prints signs that not every encoding has."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _signals() -> list[signal.Signals]:
+    """What asks the demo to end; one that is ignored, as `nohup` does, stays ignored."""
+    known = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    return [one for one in known if one and signal.getsignal(one) != signal.SIG_IGN]
+
+
+def _end_on_signals() -> None:
     """Let `kill` and `docker stop` end the demo as Ctrl-C does: it deletes its temporary files."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, end)
+    for one in _signals():
+        signal.signal(one, end)
+
+
+def _ignore_signals() -> None:
+    for one in _signals():
+        signal.signal(one, signal.SIG_IGN)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,15 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     # Gradio's own variables give the defaults: a Space sets them.
     parser.add_argument(
         "--host",
-        default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        default=os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1",
         help="address to listen on; 0.0.0.0 for the whole network (default: %(default)s)",
     )
-    parser.add_argument(
-        "--port",
-        type=_port,
-        default=os.environ.get("GRADIO_SERVER_PORT", "7860"),
-        help="default: %(default)s",
-    )
+    parser.add_argument("--port", type=_port, help=f"default: GRADIO_SERVER_PORT, or else {PORT}")
     parser.add_argument(
         "--models",
         type=Path,
@@ -93,16 +135,28 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _check_address(host: str, port: int) -> None:
-    """Fail early, and say what to do; Gradio would look for the port only after loading."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _port_of_environment() -> int:
+    text = os.environ.get("GRADIO_SERVER_PORT") or str(PORT)
     try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        why = str(error.strerror).partition(" (while")[0]  # Python repeats the address
-        raise OSError(
-            f"cannot listen on {host}, port {port} ({why}); choose another with --host or --port"
-        ) from error
+        return _port(text)
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"GRADIO_SERVER_PORT: {error}; unset it, or give --port") from error
+
+
+def _checked_prefix(prefix: str | None) -> str | None:
+    """The prefix as Gradio takes it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not prefix or prefix == "/":
+        return None
+    if not prefix.startswith(("/", "http://", "https://")) or any(map(str.isspace, prefix)):
+        raise ValueError(
+            f"--root-path (or GRADIO_ROOT_PATH) is {prefix!r}; expected a path such as /demo, or "
+            "the whole address that begins with https://"
+        )
+    return prefix.rstrip("/")
 
 
 if __name__ == "__main__":

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from demo.environment import Address
 from demo.library.models import Library
 from demo.page.pictures import MAX_BYTES
-from demo.page.templates import STATIC, fill, static, theme
+from demo.page.templates import STATIC, fill, static, style, theme
 from demo.server.endpoints import CONCURRENCY, Endpoints
 from demo.server.routes import routes
 from demo.server.words import Page, on_full_disk
@@ -81,8 +78,7 @@ def _fill(event: Any, choice: gr.Radio, tabs: Sequence[Any]) -> None:
 
 
 def launch(
-    host: str,
-    port: int,
+    address: Address,
     *,
     share: bool = False,
     models: Path | None = None,
@@ -93,8 +89,7 @@ def launch(
     """Serve the demo until Ctrl-C.
 
     Args:
-        host: Address to listen on.
-        port: Port to listen on.
+        address: Where to listen.
         share: Ask Gradio's servers for a public link.
         models: A user's folder of models, shown before the bundled ones.
         device: What to run the models on, as `vae_onnx.load` takes it.
@@ -110,33 +105,25 @@ def launch(
         raise RuntimeError("--mcp needs the package `mcp`: pip install 'gradio[mcp]'")
     library = Library(models, device)
     _ = library.first.vae.model  # a device that cannot be had is told now, not in the page
-    with _temporary_folder():
-        blocks = build(library).queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
-        blocks.launch(
-            server_name=host,
-            server_port=port,
-            share=share,
-            theme=theme(),
-            css=static("parts.css") + static("style.css"),
-            favicon_path=STATIC / "favicon.png",
-            footer_links=["api"],  # without it ?view=api shows nothing; style.css hides the footer
-            ssr_mode=False,
-            root_path=root_path,
-            mcp_server=mcp,
-            max_file_size=MAX_BYTES,
-            app_kwargs={
-                "routes": routes(library),
-                "exception_handlers": {OSError: on_full_disk},
-            },
-        )
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[None]:
-    """Give Gradio a temporary folder of this process alone, and delete it at the end."""
-    folder = tempfile.mkdtemp(prefix="vae-onnx-demo-")
-    os.environ["GRADIO_TEMP_DIR"] = folder
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    blocks = build(library).queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
+    blocks.launch(
+        server_name=address.server_name,
+        server_port=address.port,
+        share=share,
+        theme=theme(),
+        css=style(),
+        favicon_path=STATIC / "favicon.png",
+        footer_links=["api"],  # without it ?view=api shows nothing; frame.css hides the footer
+        ssr_mode=False,
+        root_path=root_path or "",
+        mcp_server=mcp,
+        max_file_size=MAX_BYTES,
+        app_kwargs={
+            "routes": routes(library),
+            "exception_handlers": {OSError: on_full_disk},
+        },
+        quiet=True,  # what it prints of an IPv6 address, or of 0.0.0.0, cannot be opened
+        prevent_thread_lock=True,
+    )
+    print(f"The demo is on {address.url} until Ctrl-C.", flush=True)
+    blocks.block_thread()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,12 +20,13 @@ from typing import IO
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from demo import tools
+
 Point = tuple[float, float]
 Stroke = list[Point]  # in units of the pad's side, from its top left
 
 SHOWN = "[...document.images].every((one) => one.complete || !one.checkVisibility())"
 TABS = ("Draw", "Explore", "Generate", "Training", "Use it")
-CHROMIUM = ("chromium", "google-chrome", "chromium-browser")
 FLAGS = (
     "--no-sandbox",  # containers have none
     "--disable-gpu",
@@ -93,24 +93,26 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
     raise TimeoutError(f"the demo did not answer on {url} within {seconds:.0f} s")
 
 
+@contextmanager
+def start_playwright() -> Iterator[Playwright]:
+    """Run Playwright until the block ends."""
+    tools.lend_node()
+    with sync_playwright() as playwright:
+        yield playwright
+
+
 def launch_browser(playwright: Playwright, *flags: str) -> Browser:
-    """Start the machine's Chromium, or the one that Playwright installed.
+    """Start the machine's Chromium, or one that is fetched.
 
     Args:
         playwright: What drives it.
         flags: For its command line, beside FLAGS.
 
     Raises:
-        FileNotFoundError: There is neither.
+        FileNotFoundError: There is none, and none to be had.
     """
-    own = Path(playwright.chromium.executable_path)
-    found = next(filter(None, map(shutil.which, CHROMIUM)), str(own) if own.exists() else None)
-    if found is None:
-        raise FileNotFoundError(
-            "no Chromium found; install it with `apt install chromium` "
-            "or `python -m playwright install chromium`"
-        )
-    return playwright.chromium.launch(executable_path=found, args=[*FLAGS, *flags])
+    path = tools.need("chromium")
+    return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
 
 
 def open_demo(page: Page, url: str) -> None:
@@ -138,7 +140,7 @@ def draw(page: Page, strokes: list[Stroke], *, pad: str = "#pad", let_go: bool =
 
 def take(url: str, out: Path, *, digit: str, tab: str, width: int, height: int, dark: bool) -> None:
     """Open the demo, draw a digit, go to a tab, and write a picture of the whole page to `out`."""
-    with sync_playwright() as playwright, launch_browser(playwright) as browser:
+    with start_playwright() as playwright, launch_browser(playwright) as browser:
         page = browser.new_page(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",

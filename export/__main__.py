@@ -19,13 +19,14 @@ except ModuleNotFoundError:
 
 from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
 from export.errors import ConfigError, DivergedError, UserError
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 
 FlatConfig = tyro.conf.OmitArgPrefixes[Config]
 FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Folder = tyro.conf.Positional[Path]
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+Place = Annotated[str | None, tyro.conf.arg(metavar="folder:PATH")]
 
 
 def train(
@@ -56,23 +57,31 @@ def train(
 
 
 def evaluate(
-    run: Folder, data_dir: OptionalPath = None, draws: int = DRAWS, k: int = 100, seed: int = 0
+    run: Folder,
+    data_dir: OptionalPath = None,
+    dataset: Place = None,
+    draws: int = DRAWS,
+    k: int = 100,
+    seed: int = 0,
 ) -> None:
     """Score the best checkpoint of a run on the test set; writes metrics.json into the run.
 
     Args:
         run: Run folder.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dataset: Where the pictures are that it was trained on, if they have moved: folder:PATH.
         draws: Samples of a VAE's noise per image for the ELBO.
         k: Samples per image for the importance-weighted log p(x).
         seed: Of either noise.
     """
     from export.report.evaluate import evaluate
 
-    evaluate(run, data_dir, draws, k, seed)
+    evaluate(run, data_dir, draws, k, seed, dataset)
 
 
-def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -> None:
+def figures(
+    vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None, dataset: Place = None
+) -> None:
     """Draw the figures of a VAE and an AE of the same data set.
 
     Args:
@@ -80,10 +89,11 @@ def figures(vae: Folder, ae: Folder, out: Path, data_dir: OptionalPath = None) -
         ae: Run folder of the AE.
         out: Folder to write the pictures to.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dataset: Where the pictures are that they were trained on, if these have moved: folder:PATH.
     """
     from export.report.figures import write
 
-    write(vae, ae, out, data_dir)
+    write(vae, ae, out, data_dir, dataset)
 
 
 def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = None) -> None:
@@ -98,24 +108,25 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
     compare(runs, out)
 
 
-def onnx(run: Folder, out: Path, data_dir: OptionalPath = None) -> None:
+def onnx(run: Folder, out: Path, data_dir: OptionalPath = None, dataset: Place = None) -> None:
     """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
 
     Args:
         run: Run folder.
         out: Folder of the model to write.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dataset: Where the pictures are that it was trained on, if they have moved: folder:PATH.
     """
     from export.graphs.model_folder import export_run
 
-    export_run(run, out, data_dir)
+    export_run(run, out, data_dir, dataset)
 
 
 def quantize(
     models: tyro.conf.Positional[tuple[Path, ...]],
     precision: tuple[Variant, ...] = ("float16", "int8"),
     limit: float = 0.2,
-    dataset: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    dataset: Place = None,
     page: OptionalPath = None,
     data_dir: OptionalPath = None,
     dry_run: Flag = False,
@@ -127,7 +138,7 @@ def quantize(
         precision: Numbers to go to: "float16" weights are half as large and computed with in
             float32, "int8" is a quarter as large and computes the large products in 8 bits.
         limit: Nats per image that a model may lose on the test set; else nothing is written.
-        dataset: Where the images are, unless the cards tell it: folder:PATH.
+        dataset: Where the pictures are, of models of pictures in a folder: folder:PATH.
         page: Markdown file to write tables to, between <!-- int8 --> and <!-- /int8 -->, likewise
             float16.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
@@ -168,6 +179,7 @@ def c_source(
     out: OptionalPath = None,
     precision: Literal["float32", "int8"] = "float32",
     data_dir: OptionalPath = None,
+    dataset: Place = None,
 ) -> None:
     """Write a model as one C99 header that needs no library: weights, encode, decode, reconstruct.
 
@@ -176,10 +188,11 @@ def c_source(
         out: File to write; else the model's name with the suffix .h, in this folder.
         precision: Of the two large matrices; what int8 costs is measured and stated in the header.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
+        dataset: Where the pictures are, of a model of pictures in a folder: folder:PATH.
     """
     from export.c99.header import write
 
-    write(model, out, precision, data_dir)
+    write(model, out, precision, data_dir, dataset)
 
 
 def all_(
@@ -208,11 +221,12 @@ def all_(
     from export.report.compare import compare
     from export.report.evaluate import evaluate
     from export.report.figures import write
-    from export.training.run import check_folder, run
+    from export.training import resuming
+    from export.training.run import run
 
     configs = [Config(**asdict(config), kind="vae"), Config(**asdict(config), kind="ae")]
     for config in configs:  # both before the first, which takes minutes
-        check_folder(out / config.kind, config, resume)
+        resuming.check(out / config.kind, config, resume)
     for config in configs:
         run(config, out / config.kind, data_dir, device, resume)
         evaluate(out / config.kind, data_dir)

@@ -160,14 +160,31 @@ class Recipe:
         """What to call the data set: a folder by its name, for a path is nobody's business."""
         if not self.dataset.startswith(FOLDER):
             return self.dataset
-        name = Path(self.dataset.removeprefix(FOLDER)).resolve().name
-        return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "folder"
+        return re.sub(r"[^a-z0-9]+", "-", self.place.name.lower()).strip("-") or "folder"
+
+    @property
+    def told(self) -> str:
+        """The data set in a sentence: pictures in a folder called mnist are not mnist."""
+        if not self.dataset.startswith(FOLDER):
+            return self.dataset
+        return f"the pictures in {self.place.name or 'a folder'}"
+
+    @property
+    def place(self) -> Path:
+        """Where the pictures of folder:PATH are, from wherever one looks."""
+        return place_of(self.dataset).resolve()
+
+    def located(self) -> Self:
+        """The same, with the whole path of a folder of images."""
+        if not self.dataset.startswith(FOLDER):
+            return self
+        return replace(self, dataset=f"{FOLDER}{self.place}")
 
     def public(self) -> Self:
         """The same, without the path of a folder of images: a card tells no place of a machine."""
         if not self.dataset.startswith(FOLDER):
             return self
-        return replace(self, dataset=FOLDER + Path(self.dataset).name)
+        return replace(self, dataset=FOLDER + (self.place.name or "pictures"))
 
     def flags(self) -> str:
         """The options that give this recipe on the command line; defaults are left out."""
@@ -223,6 +240,15 @@ class Config(Recipe):
         """Name of the model, for example "mnist-vae"; the usual two dimensions go unsaid."""
         dimensions = "" if self.latent_dim == 2 else f"-{self.latent_dim}d"
         return f"{self.dataset_name}-{self.kind}{dimensions}"
+
+
+def place_of(dataset: str) -> Path:
+    """The PATH of folder:PATH, in which ~ is the user's home."""
+    path = Path(dataset.removeprefix(FOLDER))
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody is called so
+        return path
 
 
 def options(values: Mapping[str, object]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vae_onnx import doctor
-from vae_onnx.command import terminal
+from vae_onnx import doctor, terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

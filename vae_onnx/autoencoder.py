@@ -19,7 +19,7 @@ from vae_onnx.engine import sizes, stream
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
-from vae_onnx.errors import FileMissingError, GraphError, InputError
+from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, InputError
 from vae_onnx.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -372,8 +372,9 @@ class Autoencoder:
         bounds = contract.codes(self.metadata, "latent_range", self.latent_shape)
         if bounds is None:
             raise GraphError(
-                f"{self.folder}: the metadata tell no `latent_range`, where the codes of the "
-                "training images lie; export the model again to have it"
+                f"{self.folder}: the metadata must tell by `latent_range` where the codes of the "
+                f"training images lie; {EXPORTING} writes it. Without it, decode places of your "
+                "own: model.decode(vae_onnx.latent.plane(horizontal, vertical))"
             )
         return bounds[0], bounds[1]
 
@@ -419,7 +420,8 @@ class Autoencoder:
         if not path.exists():
             raise FileMissingError(
                 f"{folder.name} has no variant of precision {self.precision}: {path.name} is "
-                "missing; `python -m export quantize` writes it"
+                'missing; load it with precision="float32". In a clone of vae-onnx, '
+                "`python -m export quantize` makes variants of its own models"
             )
         return path
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+# The exporter is not in the wheel: whoever has that alone is told where it is.
+EXPORTING: Final = "in a clone of vae-onnx, `python -m export onnx`"
 
 
 class VaeOnnxError(Exception):

@@ -1,1 +1,5 @@
-"""The models that the demo shows, their test images and their maps."""
+"""The models that the demo shows, and what it knows of them.
+
+Reading order: `asked.py` what may be asked, in numbers; `testset.py` real test images, in
+`data/`; `latent_map.py` the test set as a map; `models.py` the models, bundled and a user's own.
+"""

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vae_onnx.errors import FileError
+from vae_onnx.store import mistaken, model_files
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -184,8 +187,13 @@ def read_latents(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        FileError: It holds something else.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; `make train` writes it")
-    with np.load(path, allow_pickle=False) as latents:
-        return latents["z"].astype(np.float32), latents["labels"]
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as latents:
+            return latents["z"].astype(np.float32), latents["labels"]
+    except Exception as error:  # numpy, zipfile and zlib each have their own
+        told = mistaken.in_place_of(path) or f"{error}; {model_files.AGAIN}"
+        raise FileError(f"{path} holds no codes of the test set: {told}") from error

@@ -20,14 +20,14 @@ from demo.library.latent_map import LatentMap, read_latents
 from demo.library.testset import TestSet
 from vae_onnx import likelihood
 from vae_onnx.store.bundled import FOLDER
+from vae_onnx.store.datasets import PICTURES, TITLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vae_onnx import Autoencoder
 
-TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}  # bundled, in the order shown
-DIGITS = "mnist"  # the data set whose images were centred and scaled by their ink
+DIGITS = "mnist"  # the data set itself, whose images were centred and scaled by their ink
 FILES = ("encoder.onnx", "decoder.onnx", "card.json", "latents.npz")
 RANKED = 1000  # test images among which the ELBO of a drawing is ranked
 RANKED_DRAWS = 4  # of the noise, for each of them
@@ -82,10 +82,17 @@ class Lane:
             self.card: dict[str, Any] = json.loads((folder / "card.json").read_text("utf-8"))
             config = self.card["config"]
             self.kind, self.latent_dim = str(config["kind"]), int(config["latent_dim"])
-            dataset = Path(str(config["dataset"]).removeprefix("folder:")).name
+            self.dataset = _dataset(str(config["dataset"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{folder / 'card.json'} is not the card of a model") from error
-        self.dataset = dataset or "pictures"
+        self.data = (self.dataset, str(self.card.get("data")))  # which pictures, of a folder
+
+    @property
+    def title(self) -> str:
+        """What the page calls the data set."""
+        name = self.dataset.removeprefix(PICTURES)
+        clashes = name.casefold() in (title.casefold() for title in TITLES.values())
+        return TITLES.get(self.dataset) or (f"{name}, own pictures" if clashes else name)
 
     @cached_property
     def model(self) -> Autoencoder:
@@ -114,7 +121,7 @@ class Lane:
 
     @cached_property
     def tests(self) -> TestSet | None:
-        """Some real test images, where the demo has them."""
+        """Some real test images, of a bundled data set itself."""
         return testset.read(self.dataset, self.latents[1])
 
     @cached_property
@@ -228,8 +235,9 @@ class Library:
         self.groups: dict[str, Group] = {}
         for group in groups:
             title = group.title
-            if title in self.groups:  # the user's own of a bundled data set came first
-                title = f"{title}, bundled"
+            if title in self.groups:  # the user's own of that name came first
+                whose = "bundled" if group.vae in bundled.values() else group.vae.name
+                title = f"{title}, {whose}"
             self.groups[title] = group._replace(title=title)
 
     @property
@@ -246,17 +254,27 @@ def _lanes(folder: Path, device: str) -> dict[str, Lane]:
 def _groups(lanes: Iterable[Lane]) -> list[Group]:
     groups = []
     lanes = list(lanes)
-    datasets = {lane.dataset for lane in lanes}
-    order = [*(name for name in TITLES if name in datasets), *sorted(datasets - TITLES.keys())]
-    for dataset in order:
-        mine = [lane for lane in lanes if lane.dataset == dataset]
+    bundled = list(TITLES)
+    for data in sorted({lane.data for lane in lanes}, key=lambda data: _order(bundled, data)):
+        mine = [lane for lane in lanes if lane.data == data]
         planes = {lane.kind: lane for lane in reversed(mine) if lane.latent_dim == 2}
         wide = [lane for lane in mine if lane.kind == "vae" and lane.latent_dim > 2]
         if {"vae", "ae"} <= planes.keys():
             largest = max(wide, key=lambda lane: lane.latent_dim, default=None)
-            title = TITLES.get(dataset, dataset)
-            groups.append(Group(title, planes["vae"], planes["ae"], largest))
+            groups.append(Group(planes["vae"].title, planes["vae"], planes["ae"], largest))
     return groups
+
+
+def _order(bundled: list[str], data: tuple[str, str]) -> tuple[int, tuple[str, str]]:
+    """The bundled data sets first, the others by name."""
+    return bundled.index(data[0]) if data[0] in bundled else len(bundled), data
+
+
+def _dataset(told: str) -> str:
+    """The data set of a card: mnist, fashion-mnist, or "folder:NAME", never a path."""
+    if not told.startswith(PICTURES):
+        return told
+    return PICTURES + (Path(told.removeprefix(PICTURES)).name or "pictures")
 
 
 def _told(lane: Lane) -> str:

@@ -1,1 +1,5 @@
-"""What the browser is shown: templates, maps and pictures."""
+"""What the page is made of, in Python here and for the browser in `static/`.
+
+Reading order: `pictures.py` files that people hand in -> x, and pictures -> the page;
+`templates.py` theme, style sheet and templates; `maps.py` how a map and what is on it are shown.
+"""

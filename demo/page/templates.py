@@ -8,6 +8,19 @@ from string import Template
 import gradio as gr
 
 STATIC = Path(__file__).parent / "static"
+STYLES = (  # in this order: a later one has the last word
+    "parts.css",  # what every page has
+    "frame.css",  # the page, the choice of models, the tabs
+    "layout.css",
+    "hand.css",  # pad, examples, strip
+    "lanes.css",  # one model and its map
+    "cards.css",
+    "belief.css",
+    "explore.css",
+    "generate.css",
+    "training.css",
+    "use.css",
+)
 
 
 def static(name: str) -> str:
@@ -20,10 +33,15 @@ def fill(name: str, /, **values: object) -> str:
     return Template(static(name)).substitute(values)
 
 
+def style() -> str:
+    """The style sheet of the page, joined."""
+    return "".join(map(static, STYLES))
+
+
 def theme() -> gr.themes.Base:
     """Quiet greys, one accent, and the fonts of the reader's own system: nothing is fetched.
 
-    Gradio's own parts follow these values; `style.css` has them as variables.
+    Gradio's own parts follow these values; `frame.css` has them as variables.
     """
     return gr.themes.Base(
         primary_hue="blue",

@@ -75,8 +75,11 @@ class Page(gr.Blocks):
         """As Gradio does, from what our function gives to what a client is sent."""
         try:
             return await super().postprocess_data(block_fn, predictions, state)
-        except OSError as error:
-            raise refusal(no_room(error)) from error
+        except (OSError, ValueError) as error:  # Gradio wraps what its parts raise
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            raise refusal(no_room(cause)) from error
 
 
 async def on_full_disk(_: Request, error: Exception) -> Response:

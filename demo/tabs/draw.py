@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from demo.library.asked import ELBO_DRAWS, NEAREST
-from demo.library.models import DIGITS, TITLES
+from demo.library.models import DIGITS
 from demo.page import maps
 from demo.page.maps import number, part
 from demo.page.pictures import PictureError, grey_image, png_url
@@ -179,7 +179,7 @@ def _thing(lane: Lane) -> str:
     """What a model was trained on, one of it."""
     if lane.dataset == DIGITS:
         return "a digit"
-    return f"a picture of {TITLES.get(lane.dataset, lane.dataset)}"
+    return f"a picture of {lane.title}"
 
 
 def _draws(lane: Lane, x: Any) -> dict[str, Any]:

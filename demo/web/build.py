@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -24,9 +23,10 @@ import numpy as np
 import onnxruntime
 
 import vae_onnx
+from demo import tools
 from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
 from demo.web import join
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "site"
@@ -69,7 +69,7 @@ def build(out: Path) -> None:
     """Write the site to `out`, in the place of what an earlier build wrote there.
 
     Raises:
-        FileNotFoundError: npm, or a file that belongs into the site, is missing.
+        FileNotFoundError: npm, or a file that belongs into the site, is not to be had.
         FileExistsError: `out` is there and no site.
         ValueError: A file of onnxruntime-web is another one than it was, or the site is too large.
         RuntimeError: npm cannot fetch the package.
@@ -129,16 +129,9 @@ def _fetch() -> Path:
     pack = PACKS / f"{ORT}-{ORT_VERSION}.tgz"
     if pack.is_file():
         return pack
-    npm = shutil.which("npm")
-    if npm is None:
-        raise FileNotFoundError("npm is missing; install Node.js 20 or newer, which brings it")
     PACKS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PACKS) as folder:
-        command = [npm, "pack", f"{ORT}@{ORT_VERSION}", "--pack-destination", folder]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise RuntimeError(f"npm cannot fetch {ORT} {ORT_VERSION}: {result.stderr.strip()}")
-        (Path(folder) / pack.name).rename(pack)
+        tools.npm_pack(ORT, ORT_VERSION, Path(folder)).rename(pack)
     return pack
 
 

@@ -14,9 +14,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from demo.screenshot import DIGITS, draw, launch_browser
+from demo.screenshot import DIGITS, draw, launch_browser, start_playwright
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -74,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         serve_folder(arguments.site) as url,
-        sync_playwright() as playwright,
+        start_playwright() as playwright,
         launch_browser(playwright) as browser,
     ):
         page = browser.new_page(

@@ -25,7 +25,7 @@ from export.c99.templates import (
     SIGMOID,
 )
 from export.c99.weights import Dense, Network
-from export.config import DATASETS, KINDS
+from export.config import KINDS
 from export.errors import ConfigError, DataError, StructureError
 from vae_onnx import evaluation
 from vae_onnx.errors import GraphError
@@ -38,7 +38,11 @@ PER_LINE: Final = {"float": 8, "signed char": 25}
 
 
 def write(
-    model: str, out: Path | None = None, precision: Number = "float32", data_dir: Path | None = None
+    model: str,
+    out: Path | None = None,
+    precision: Number = "float32",
+    data_dir: Path | None = None,
+    dataset: str | None = None,
 ) -> Path:
     """Write the header of a model.
 
@@ -47,6 +51,7 @@ def write(
         out: File to write; by default the model's name with the suffix .h, in this folder.
         precision: Of the two large matrices, see `export.c99.int8`.
         data_dir: Folder of the data sets, where the change of ELBO by int8 is measured.
+        dataset: folder:PATH, where the pictures are that the model was trained on.
 
     Returns:
         The file.
@@ -67,7 +72,7 @@ def write(
     measured = ""
     if precision == "int8":
         exact, weights = weights, int8.to_int8(loaded, weights)
-        measured = _measured(loaded, exact, weights, data_dir)
+        measured = _measured(loaded, exact, weights, data_dir, dataset)
     out = out or Path(f"{prefix(loaded)}.h")
     text = source(loaded, weights, measured)
     writing.write_text(out, text)
@@ -109,7 +114,11 @@ def prefix(model: vae_onnx.Autoencoder) -> str:
 
 
 def losses(
-    model: vae_onnx.Autoencoder, exact: Network, rounded: Network, data_dir: Path | None = None
+    model: vae_onnx.Autoencoder,
+    exact: Network,
+    rounded: Network,
+    data_dir: Path | None = None,
+    dataset: str | None = None,
 ) -> tuple[int, float, float]:
     """Measure what rounding changes on the complete test set of a model's data set.
 
@@ -121,14 +130,13 @@ def losses(
 
     Raises:
         FileNotFoundError: The test set is missing.
-        DataError: It is damaged, or none that this program knows.
+        DataError: It is damaged, or none that this program knows, or not that of the model.
+        ConfigError: `dataset` is no folder, or the model was not trained on one.
     """
-    from export.data import datasets  # only here is torch needed
+    from export.training import origin  # only here is torch needed
 
-    dataset = model.metadata.get("dataset", "")
-    if dataset not in DATASETS:
-        raise DataError(f"there is no test set called {dataset!r}")
-    x = datasets.load_test(dataset, data_dir).x.numpy()
+    size = model.image_shape[1]
+    x = origin.of_model(model.folder, model.metadata, size, data_dir, dataset).test.x.numpy()
     before, after = (
         evaluation.losses(x, part.encode(x), part.decode)["total"] for part in (exact, rounded)
     )
@@ -136,12 +144,18 @@ def losses(
 
 
 def _measured(
-    model: vae_onnx.Autoencoder, exact: Network, rounded: Network, data_dir: Path | None
+    model: vae_onnx.Autoencoder,
+    exact: Network,
+    rounded: Network,
+    data_dir: Path | None,
+    dataset: str | None,
 ) -> str:
     """Tell what `losses` gives; where there is no test set print that, and tell nothing."""
     try:
-        images, before, after = losses(model, exact, rounded, data_dir)
+        images, before, after = losses(model, exact, rounded, data_dir, dataset)
     except (DataError, FileNotFoundError) as error:
+        if dataset is not None:
+            raise
         print(f"the change of ELBO by int8 is not measured: {error}", file=sys.stderr)
         return ""
     what, sign = ("ELBO", -1) if model.kind == "vae" else ("reconstruction loss", 1)

@@ -17,16 +17,17 @@ from torch import Tensor
 
 import vae_onnx
 from export.config import DATASETS, Config
-from export.data import datasets
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity
 from export.networks.mlp import AE, VAE, codes, parameters
 from export.report import evaluate
-from export.training import checkpoint, record
+from export.training import checkpoint, origin, record
 from vae_onnx.store import model_files
 
 
-def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
+def export_run(
+    run: Path, out: Path, data_dir: Path | None = None, dataset: str | None = None
+) -> None:
     """Write the model folder of a run's best checkpoint.
 
     Args:
@@ -34,6 +35,7 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
         out: The model folder. Its files are complete before the first of them is replaced; should
             the process be killed between two, the fingerprint in the graphs gives it away.
         data_dir: Where the data sets are.
+        dataset: folder:PATH, where the pictures are now, if they are not where they were.
 
     Raises:
         ParityError: A graph disagrees with torch by more than 1e-5 at some batch size; nothing
@@ -41,13 +43,13 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
         OSError: `out` cannot be written.
     """
     model, config = checkpoint.load_model(run)
-    train, _ = datasets.load_train_validation(
-        config.dataset, data_dir, image_size=config.image_size
-    )
-    test = datasets.load_test(config.dataset, data_dir, image_size=config.image_size)
+    images = origin.of_run(run, config, data_dir, dataset)
+    test = images.test
     metrics = evaluate.metrics(model, test)
     z = codes(model, test.x)
-    told = describe(config, model, metrics, codes(model, train.x), test.class_names)
+    told = describe(config, model, metrics, codes(model, images.train.x), test.class_names)
+    if images.fingerprint is not None:
+        told["data"] = images.fingerprint.digest
 
     x = test.x.reshape(-1, *model.image_shape)
     outputs = ["mu", "log_var"] if config.kind == "vae" else ["z"]
@@ -61,6 +63,7 @@ def export_run(run: Path, out: Path, data_dir: Path | None = None) -> None:
         "decoder.onnx": decoder.SerializeToString(deterministic=True),
     }
     card = make_card(run, config, model, metrics, graphs)
+    card |= {"data": told["data"]} if "data" in told else {}
     history = (run / record.HISTORY).read_bytes()
     write_folder(out, graphs, card, history, z, test.labels)
     print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
@@ -79,7 +82,7 @@ def describe(
     told = {
         "name": config.model_name,
         "kind": config.kind,
-        "dataset": config.dataset_name,
+        "dataset": config.public().dataset,  # "folder:mnist" for pictures in a folder called mnist
         "class_names": json.dumps(class_names),
         "pixel_range": "0.0 to 1.0",
         "polarity": "0.0 paper, 1.0 ink" if known else "0.0 black, 1.0 white",

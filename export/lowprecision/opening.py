@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import onnx
 
-from export.config import DATASETS, Config
-from export.data import datasets
 from export.errors import ModelError
 from export.lowprecision.conversion import find_product
+from export.training import origin
 from vae_onnx import Autoencoder, VaeOnnxError
 from vae_onnx.engine.graph import Array
 from vae_onnx.store import model_files
@@ -37,8 +36,8 @@ def open_model(folder: Path, dataset: str | None, data_dir: Path | None) -> Mode
     Raises:
         FileNotFoundError: a graph, the card or the data set is missing.
         ModelError: a file is damaged, or not from `python -m export onnx`.
-        ConfigError: there is no such data set.
-        DataError: it is damaged.
+        ConfigError: there is no such data set, or the model is of another one.
+        DataError: it is damaged, or not named, or not that of the model any more.
     """
     try:
         graphs = Autoencoder(folder)
@@ -50,17 +49,9 @@ def open_model(folder: Path, dataset: str | None, data_dir: Path | None) -> Mode
     protos = {side: onnx.load(folder / f"{side}.onnx") for side in SIDES}
     for proto in protos.values():
         find_product(proto)
-    source = Config(dataset=dataset or card["config"]["dataset"]).dataset  # refuses what is none
-    if dataset is None and source not in DATASETS and not Path(source.partition(":")[2]).is_dir():
-        raise ModelError(
-            f"{folder} is a model of pictures in {source}, which is not here; name their place "
-            "with --dataset folder:PATH"
-        )
-    size = graphs.image_shape[1]
-    train, _ = datasets.load_train_validation(source, data_dir, image_size=size)
-    test = datasets.load_test(source, data_dir, image_size=size)
+    images = origin.of_model(folder, graphs.metadata, graphs.image_shape[1], data_dir, dataset)
     shape = (-1, *graphs.image_shape)
-    x_train, x_test = (split.x.numpy().reshape(shape) for split in (train, test))
+    x_train, x_test = (split.x.numpy().reshape(shape) for split in (images.train, images.test))
     return Model(folder, card, graphs, protos, x_train, x_test)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from export.config import BATCH, DRAWS, NOISE_SEED
-from export.data.datasets import Split, load_test
+from export.data.datasets import Split
 from export.errors import ConfigError
 from export.networks.mlp import AE, VAE
-from export.training import card, record
+from export.training import card, origin, record
 from export.training.checkpoint import load_model
 from vae_onnx import Posterior, evaluation
 from vae_onnx.engine import progress
@@ -27,7 +27,7 @@ def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
 
     Args:
         model: on the CPU.
-        test: what `load_test` gives.
+        test: images with their classes.
         draws: posterior samples an image; an AE has none and its result no such entry.
 
     Returns:
@@ -67,6 +67,7 @@ def evaluate(
     draws: int = DRAWS,
     k: int = Settings.k,
     seed: int = NOISE_SEED,
+    dataset: str | None = None,
 ) -> dict[str, Any]:
     """Score the best checkpoint of a run on the test set, print it and write `metrics.json`.
 
@@ -76,6 +77,7 @@ def evaluate(
         draws: samples of a VAE's noise per image for the ELBO.
         k: samples per image for the importance-weighted log p(x).
         seed: of either noise.
+        dataset: folder:PATH, where the pictures are now, if they are not where they were.
 
     Returns:
         What `vae_onnx.evaluation.evaluate` gives, and "split".
@@ -84,14 +86,14 @@ def evaluate(
         ConfigError: `draws` or `k` is below 1, or `seed` below 0.
         FileNotFoundError: the run or the data set is missing.
         RunError: the checkpoint is damaged.
-        DataError: the data set is damaged.
+        DataError: the data set is damaged, or has changed since the training.
     """
     try:
         settings = Settings(draws, k, seed)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     model, config = load_model(run)
-    test = load_test(config.dataset, data_dir, image_size=config.image_size)
+    test = origin.of_run(run, config, data_dir, dataset).test
     result = evaluation.evaluate(
         test.x.numpy(),
         encode(model, test),

@@ -13,10 +13,10 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 import vae_onnx
-from export.data.datasets import Split, load_test
+from export.data.datasets import Split
 from export.errors import ConfigError
 from export.networks.mlp import AE, VAE, codes
-from export.training import record
+from export.training import origin, record
 from export.training.checkpoint import load_model
 from export.training.curves import STYLE, save, training_curves
 from vae_onnx import latent
@@ -45,13 +45,27 @@ CLASS_COLOURS: Final = (
 )
 
 
-def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) -> None:
+def write(
+    vae_run: Path,
+    ae_run: Path,
+    out: Path,
+    data_dir: Path | None = None,
+    dataset: str | None = None,
+) -> None:
     """Draw every figure of a pair of runs into the folder `out`.
+
+    Args:
+        vae_run: run folder of a VAE.
+        ae_run: run folder of an AE.
+        out: folder of the pictures.
+        data_dir: folder of the data sets.
+        dataset: folder:PATH, where the pictures are now, if they are not where they were.
 
     Raises:
         ConfigError: the runs are not a VAE and an AE of one data set.
         FileNotFoundError: a run or the data set is missing.
         RunError: a file of a run is damaged.
+        DataError: the data set is damaged, or has changed since the training.
     """
     vae, vae_config = load_model(vae_run)
     ae, ae_config = load_model(ae_run)
@@ -60,12 +74,12 @@ def write(vae_run: Path, ae_run: Path, out: Path, data_dir: Path | None = None) 
             f"figures takes the run of a vae, then that of an ae; {vae_run} is of kind "
             f"{vae_config.kind} and {ae_run} of kind {ae_config.kind}"
         )
-    if vae_config.dataset != ae_config.dataset:
+    if not origin.same((vae_run, vae_config), (ae_run, ae_config)):
         raise ConfigError(
             f"both runs must be of one data set; {vae_run} is of {vae_config.dataset} "
             f"and {ae_run} of {ae_config.dataset}"
         )
-    test = load_test(vae_config.dataset, data_dir, image_size=vae_config.image_size)
+    test = origin.of_run(vae_run, vae_config, data_dir, dataset).test
     with mpl.rc_context(STYLE):
         for kind, run, config in (("AE", ae_run, ae_config), ("VAE", vae_run, vae_config)):
             curves = training_curves(config, record.read_history(run))

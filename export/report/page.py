@@ -11,8 +11,8 @@ from export.config import DRAWS, Config, Kind
 from export.report import compare
 from export.training import record
 from export.training.record import Epoch, Losses, Run
+from vae_onnx.store.datasets import TITLES
 
-TITLES: Final[dict[str, str]] = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
 EPOCHS: Final = (1, 10, 25, 50)  # those the published report tells of
 
 # What was published, row by row of the table it stands in; Fashion-MNIST only.
@@ -60,6 +60,9 @@ After the recipe had been chosen, these models were trained on the validation im
 that their validation losses are of images they have seen."""
 NOT_SEEN: Final = " That is not so for the runs by the report's recipe."
 
+OWN: Final = """\
+These are pictures of a folder, not the images of above; {images:,} of them are tested with."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -104,13 +107,14 @@ def read(folder: Path) -> Pair:
 
 def section(pair: Pair, pictures: Sequence[Path]) -> str:
     """Everything about one data set; `pictures` are relative to the report."""
-    dataset = pair.vae.config.dataset_name
     folders = f"{pair.vae.folder.as_posix()} {pair.ae.folder.as_posix()}"
     compared = [run for run in (pair.vae, pair.ae, pair.larger) if run is not None]
     names = " ".join(run.folder.as_posix() for run in compared)
     not_seen = NOT_SEEN if pair.vae_report or pair.ae_report else ""
+    known = TITLES.get(pair.vae.config.dataset)
     parts = [
-        f"## {TITLES.get(dataset, dataset)}",
+        f"## {known or pair.vae.config.told}",
+        *([] if known else [OWN.format(images=pair.vae.metrics["images"])]),
         *([SEEN + not_seen] if pair.vae.config.train_on == "all" else []),
         compare.table(compared),
         _code([f"python -m export compare {names}"]),

@@ -44,7 +44,7 @@ def summary(config: Config, weights: int) -> str:
     """Say in one sentence what a model with so many weights is."""
     pixels, hidden, latent = config.image_size**2, config.hidden_dim, config.latent_dim
     return (
-        f"A {KINDS[config.kind]} of {config.dataset_name}: "
+        f"A {KINDS[config.kind]} of {config.told}: "
         f"{pixels}-{hidden}-{latent}-{hidden}-{pixels} with ReLU, {weights:,} parameters, one "
         "Bernoulli variable a pixel."
     )

@@ -1,5 +1,6 @@
 """Checkpoints: `best.pt` and `last.pt` of a run folder, loadable with `weights_only=True`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,13 @@ def save(path: Path, state: dict[str, Any]) -> None:
     # Through a file of Python's: torch's own writer reports a full disk as a RuntimeError.
     with writing.atomic(path) as partial, partial.open("wb") as file:
         torch.save(state, file)
+
+
+def tell(run: Path, config: Config) -> None:
+    """Let the checkpoints of a run say this config, which fits their weights as the old one did."""
+    for path in (run / BEST, run / LAST):
+        if path.exists() and (state := load(path))["config"] != asdict(config):
+            save(path, {**state, "config": asdict(config)})
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, TypedDict
 
 from export import writing
 from export.config import Config
+from export.data.fingerprint import Fingerprint
 from export.errors import ConfigError, RunError
 
 CONFIG = "config.json"
 HISTORY = "history.jsonl"
 METRICS = "metrics.json"
+DATA = "data.json"
 CURVES = "curves.png"
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
@@ -51,6 +53,39 @@ def write_history(run: Path, history: Iterable[Epoch]) -> None:
 def write_metrics(run: Path, metrics: dict[str, Any]) -> None:
     """Write `metrics.json`."""
     writing.write_text(run / METRICS, json.dumps(metrics, indent=2))
+
+
+def write_data(run: Path, fingerprint: Fingerprint) -> None:
+    """Write `data.json`: which pictures of a folder are trained on, validated with, tested with."""
+    files: dict[str, dict[str, str]] = {}
+    for name, content in fingerprint.files.items():
+        files.setdefault(fingerprint.parts[name], {})[name] = content
+    told = {
+        "fingerprint": fingerprint.digest,
+        "class_names": fingerprint.class_names,
+        "files": files,
+    }
+    writing.write_text(run / DATA, json.dumps(told, indent=1))
+
+
+def read_data(run: Path) -> Fingerprint:
+    """Read which pictures a run was trained on.
+
+    Raises:
+        FileNotFoundError: the run was not trained on a folder, or by an older version.
+        RunError: the file is damaged or not ours.
+    """
+    path = run / DATA
+    told = _parse(path, _read(path, f"train --out {run}"))
+    try:
+        parts = {name: part for part, files in told["files"].items() for name in files}
+        hashes = {name: text for files in told["files"].values() for name, text in files.items()}
+        fingerprint = Fingerprint(hashes, tuple(told["class_names"]), parts)
+        if fingerprint.digest != told["fingerprint"]:
+            raise ValueError("the files are not those of the fingerprint")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"{path} is not written by `python -m export train`: {error}") from error
+    return fingerprint
 
 
 def drop_metrics(run: Path) -> None:

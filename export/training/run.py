@@ -3,16 +3,18 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from export.config import Config, Device
-from export.data.datasets import load_train_validation
-from export.errors import ConfigError, RunError
+from export.data import datasets
+from export.data.fingerprint import Fingerprint
+from export.errors import RunError
 from export.networks.mlp import parameters
-from export.training import card, checkpoint, distributed, record
+from export.training import card, checkpoint, distributed, origin, record, resuming
 from export.training.cpu import tuned
 from export.training.distributed import Group
 from export.training.record import Epoch, Losses
@@ -30,23 +32,49 @@ def run(
     tensorboard: bool = False,
 ) -> list[Epoch]:
     """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
+    config = config.located()
     with distributed.join(device) as group:
 
-        def prepare() -> tuple[Tensor, Tensor]:
-            check_folder(out, config, resume)
-            return load(config, data_dir, group.device)
+        def prepare() -> Images:
+            resuming.check(out, config, resume)
+            return load(config, data_dir, group.device, out)
 
         # One process before the others: the data set may have to be downloaded, once.
-        images = group.lead(prepare) or load(config, data_dir, group.device)
-        return train(config, *images, out, resume=resume, tensorboard=tensorboard, group=group)
+        images = group.lead(prepare) or load(config, data_dir, group.device, out)
+        return train(
+            config,
+            images.train,
+            images.validation,
+            out,
+            resume=resume,
+            tensorboard=tensorboard,
+            group=group,
+            fingerprint=images.fingerprint,
+        )
 
 
-def load(config: Config, data_dir: Path | None, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The images to train on and those to choose the epoch by."""
-    train, validation = load_train_validation(config.dataset, data_dir, device, config.image_size)
+class Images(NamedTuple):
+    """What is trained on."""
+
+    train: Tensor
+    validation: Tensor  # to choose the epoch by
+    fingerprint: Fingerprint | None  # which pictures of a folder they are
+
+
+def load(
+    config: Config, data_dir: Path | None, device: torch.device, out: Path | None = None
+) -> Images:
+    """Load the images to train on: of a run that has begun in `out`, those it began with."""
+    begun = out is not None and (out / checkpoint.LAST).exists()
+    dataset = (
+        origin.of_run(out, config, data_dir)
+        if out and begun
+        else datasets.load(config.dataset, data_dir, config.image_size)
+    )
+    train, validation = (each.x.to(device) for each in (dataset.train, dataset.validation))
     if config.train_on == "all":
-        return torch.cat([train.x, validation.x]), validation.x
-    return train.x, validation.x
+        train = torch.cat([train, validation])
+    return Images(train, validation, dataset.fingerprint)
 
 
 def train(
@@ -58,6 +86,7 @@ def train(
     resume: bool = False,
     tensorboard: bool = False,
     group: Group | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> list[Epoch]:
     """Train a model and keep everything about the run in the folder `out`.
 
@@ -68,13 +97,14 @@ def train(
         config: what to train.
         x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
         x_validation: likewise, on the same device.
-        out: run folder: `config.json`, `history.jsonl`, `best.pt`, `last.pt`, and `curves.png`,
-            which is drawn anew while the training goes on.
+        out: run folder: `config.json`, of a folder's pictures `data.json`, `history.jsonl`,
+            `best.pt`, `last.pt`, and `curves.png`, which is drawn anew while the training goes on.
         resume: go on after the last finished epoch of `out`, or begin where there is none.
         tensorboard: write TensorBoard's event files too, into `out`/tensorboard.
         group: this process among those that train together, each with the same arguments. A batch
             is divided between them, so that the losses are those of one process; the first alone
             writes and prints.
+        fingerprint: which pictures of a folder the images are.
 
     Returns:
         The history, one entry an epoch.
@@ -82,25 +112,35 @@ def train(
     Raises:
         FileExistsError: `out` is not empty and `resume` is not set.
         ConfigError: `out` holds a run of another config.
-        RunError: `out` holds something that cannot be resumed.
+        RunError: `out` holds something that cannot be resumed, or the processes of a group find
+            different pictures.
         DivergedError: the loss is no longer finite; the checkpoints before that epoch stay.
         KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
     """
     group = group or Group(x_train.device)
 
     def begin() -> None:
-        check_folder(out, config, resume)
+        resuming.check(out, config, resume)
+        checkpoint.tell(out, config)  # of a run that goes on, longer or from another place
         record.write_config(out, config)
+        if fingerprint is not None:
+            record.write_data(out, fingerprint)
 
     group.lead(begin)
+    if fingerprint is not None and not group.agree(int(fingerprint.digest[:12], 16)):
+        raise RunError(
+            "the processes do not find the same pictures; they must all be given a folder that "
+            "they share"
+        )
     trainer = Trainer(config, group)
-    history = _restore(out, trainer, group)
+    history = resuming.restore(out, trainer, group)
     if group.first:
         print(_headline(trainer, x_train, x_validation))
     if len(history) >= config.epochs:
         if group.first:
             card.write(out)  # it may have been cut off before
-            print(f"{out} is finished: all {config.epochs} epochs are trained")
+            more = "; --epochs MORE trains on" if config.schedule == "constant" else ""
+            print(f"{out} is finished: all {config.epochs} epochs are trained{more}")
         return history
     tracker = None
     if group.first:
@@ -144,39 +184,6 @@ def _tell(entry: Epoch, config: Config) -> None:
         tqdm.write(f"             new best model saved (validation {best:.2f})")
 
 
-def check_folder(out: Path, config: Config, resume: bool) -> None:
-    """Make sure that training into `out` overwrites nobody's work.
-
-    Raises:
-        FileExistsError: `out` is not empty and `resume` is not set.
-        ConfigError: `out` holds a run of another config.
-        RunError: `out` holds no run, or a damaged one.
-    """
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if not resume:
-        raise FileExistsError(
-            f"{out} is not empty; go on with the run in it with --resume, or choose another --out"
-        )
-    try:
-        before = asdict(record.read_config(out))
-    except FileNotFoundError:
-        message = (
-            f"{out} holds files but no {record.CONFIG}, so no run to resume; choose another --out"
-        )
-        raise RunError(message) from None
-    differing = [
-        f"--{name.replace('_', '-')} was {before[name]}, now {value}"
-        for name, value in asdict(config).items()
-        if before[name] != value
-    ]
-    if differing:
-        raise ConfigError(
-            f"{out} was started with other options ({'; '.join(differing)}); "
-            "resume with the same ones, or choose another --out"
-        )
-
-
 def epoch_line(entry: Epoch, epochs: int) -> str:
     """One epoch in the form of the report's log."""
     train_part, validation_part = (
@@ -192,29 +199,6 @@ def _losses_text(values: Losses) -> str:
     if "kld" not in values:
         return f"{values['loss']:.2f}"
     return f"{values['loss']:.2f} (recon {values['recon']:.2f} + kld {values['kld']:.2f})"
-
-
-def _restore(out: Path, trainer: Trainer, group: Group) -> list[Epoch]:
-    """Bring model and optimizer to where the run in `out` stands; return its history."""
-    path = out / checkpoint.LAST
-    epoch = checkpoint.load(path)["epoch"] if path.exists() else 0
-    if not group.agree(epoch):
-        raise RunError(
-            f"the processes do not find the same {path}; they must all be given a folder that they "
-            "share"
-        )
-    if epoch == 0:
-        return []
-    state = checkpoint.load(path)
-    try:
-        trainer.model.load_state_dict(state["model"])
-        trainer.optimizer.load_state_dict(state["optimizer"])
-        history: list[Epoch] = state["history"]
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be resumed from: {error}; choose another --out") from error
-    if group.first:
-        record.write_history(out, history)  # the run may have been cut off between the two files
-    return history
 
 
 def _save(out: Path, trainer: Trainer, history: list[Epoch]) -> None:

@@ -19,13 +19,20 @@ from pathlib import Path
 import numpy as np
 from gradio_client import Client
 from PIL import Image, ImageDraw
-from playwright.sync_api import sync_playwright
 from tqdm import tqdm
 
 import vae_onnx
 from demo.library.models import Library
 from demo.page.pictures import png_url
-from demo.screenshot import DIGITS, draw, free_port, launch_browser, open_demo, serve
+from demo.screenshot import (
+    DIGITS,
+    draw,
+    free_port,
+    launch_browser,
+    open_demo,
+    serve,
+    start_playwright,
+)
 from demo.tabs.draw import DrawTab
 from demo.tabs.use import UseTab
 from export.markdown import table
@@ -125,7 +132,7 @@ def stroke_rows():
         times.append(1000 * (time.perf_counter() - begun))
     server = statistics.median(times)
     strokes = []
-    with serve() as url, sync_playwright() as playwright, launch_browser(playwright) as browser:
+    with serve() as url, start_playwright() as playwright, launch_browser(playwright) as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         open_demo(page, url)
         draw(page, DIGITS["1"])

@@ -16,6 +16,7 @@ import web
 from tqdm import tqdm
 
 import vae_onnx
+from demo.tools import need
 from export.c99 import header, reading
 from export.c99.int8 import Rounded, rounded, to_int8
 from export.c99.weights import Network
@@ -137,7 +138,7 @@ def build_c(folder: Path, precision: str) -> tuple[ctypes.CDLL, list[str]]:
     model = vae_onnx.load(MODEL)
     written = header.write(MODEL, folder / precision / "model.h", precision)
     name = header.prefix(model)
-    command = ["gcc", "-std=c99", "-O3", f'-DHEADER="{written}"', f"-DPREFIX={name}", "-DVAE"]
+    command = [need("cc"), "-std=c99", "-O3", f'-DHEADER="{written}"', f"-DPREFIX={name}", "-DVAE"]
     command += [f"-DSIZES={name.upper()}", str(TESTS / "export" / "c99" / "host.c")]
     library, program = written.with_name("host.so"), written.with_name("host")
     subprocess.run([*command, "-shared", "-fPIC", "-o", str(library), "-lm"], check=True)
@@ -160,12 +161,13 @@ class Cpp:
 
 def build_cpp(folder: Path) -> tuple[Cpp, list[str]]:
     found = f"-DOpenVINO_DIR={Path(openvino.__file__).parent / 'cmake'}"
+    compiler = f"-DCMAKE_CXX_COMPILER={need('c++')}"
     build = folder / "cpp"
     for options in (
-        ["-S", str(TESTS / "embed" / "cpp"), "-B", str(build), found],
+        ["-S", str(TESTS / "embed" / "cpp"), "-B", str(build), found, compiler],
         ["--build", str(build)],
     ):
-        subprocess.run(["cmake", *options], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([need("cmake"), *options], check=True, stdout=subprocess.DEVNULL)
     program = [str(build / "demo" / "vae"), "decode", str(vae_onnx.load(MODEL).folder)]
     return Cpp(build / "libhost.so"), [*program, str(folder / "out.pgm"), "0.5", "-1"]
 
@@ -192,7 +194,7 @@ def peak_memory(command: list[str], folder: Path) -> int:
     launcher = folder / "peak"
     if not launcher.exists():
         subprocess.run(
-            ["gcc", "-x", "c", "-", "-o", str(launcher)], check=True, input=PEAK, text=True
+            [need("cc"), "-x", "c", "-", "-o", str(launcher)], check=True, input=PEAK, text=True
         )
     # A program's peak counts from the process that it was started from: this one is large.
     told = subprocess.run([str(launcher), *command], check=True, stderr=subprocess.PIPE, text=True)

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 import vae_onnx
-from demo.screenshot import launch_browser
+from demo.screenshot import launch_browser, start_playwright
+from demo.tools import need
 from demo.web import join
 from demo.web.build import ORT_VERSION, ROOT, build
 from demo.web.screenshot import open_site, serve_folder
@@ -72,10 +73,11 @@ class Host(NamedTuple):
 @functools.cache
 def measure() -> tuple[float, list[Host]]:
     """Seconds until the page shows its first picture; the browser and Node, in turns."""
+    need("node")
     skip = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, env=skip, check=True)
+    subprocess.run([need("npm"), "ci", "--no-audit", "--no-fund"], cwd=NODE, env=skip, check=True)
     join.write(NODE)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, start_playwright() as playwright:
         site = Path(folder) / "site"
         build(site)
         shutil.copy(SCRIPT, site)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
-from demo.screenshot import launch_browser, open_demo, serve
+from demo.screenshot import launch_browser, open_demo, serve, start_playwright
 
 # Counts the drawings that are being answered, so that a test can wait for the last answer.
 COUNT_CALLS = """
@@ -50,7 +50,7 @@ def url(log: Path, notes: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
+    with start_playwright() as playwright:
         yield playwright
 
 

@@ -9,11 +9,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 import demo
 import vae_onnx
-from demo.screenshot import launch_browser, main, serve
+from demo.screenshot import main, serve
 
 FOLDER = Path(demo.__file__).parent
 
@@ -104,18 +103,6 @@ def test_space_is_configured() -> None:
     assert options["sdk"] == "gradio"
     assert (FOLDER / options["app_file"]).is_file()
     assert options["python_version"] in ('"3.11"', '"3.12"')  # a Space's default is too old
-
-
-def test_missing_browser_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
-    with (
-        sync_playwright() as playwright,
-        pytest.raises(FileNotFoundError, match="apt install chromium"),
-    ):
-        launch_browser(playwright)
 
 
 def test_screenshot_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """demo/embed/cpp, built with CMake against OpenVINO's wheel."""
 
 import ctypes
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,10 +10,7 @@ import pytest
 from PIL import Image
 
 import vae_onnx
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("cmake") and shutil.which("g++")), reason="cmake and g++ are not installed"
-)
+from demo.tools import need
 
 SOURCE = Path(__file__).parent / "cpp"
 MODEL = vae_onnx.load("mnist-vae").folder
@@ -24,8 +20,13 @@ MODEL = vae_onnx.load("mnist-vae").folder
 def built(tmp_path_factory):
     build = tmp_path_factory.mktemp("cpp")
     found = f"-DOpenVINO_DIR={Path(openvino.__file__).parent / 'cmake'}"
-    for options in (["-S", str(SOURCE), "-B", str(build), found], ["--build", str(build)]):
-        done = subprocess.run(["cmake", *options], capture_output=True, text=True, timeout=300)
+    compiler = f"-DCMAKE_CXX_COMPILER={need('c++')}"
+    for options in (
+        ["-S", str(SOURCE), "-B", str(build), found, compiler],
+        ["--build", str(build)],
+    ):
+        command = [need("cmake"), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
     return build
 

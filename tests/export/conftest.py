@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from export.config import Config, Kind
@@ -68,6 +69,20 @@ def tiny_run(
         return finished[kind]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def draw_pictures() -> Callable[..., None]:
+    """Write small noisy pictures of a brightness into a folder; another `seed`, other pictures."""
+
+    def draw(folder: Path, count: int, level: int = 128, seed: int = 0, first: int = 0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng((seed, level, *folder.name.encode()))
+        for number in range(first, first + count):
+            grey = np.clip(level + rng.integers(-30, 30, (9, 9)), 0, 255).astype(np.uint8)
+            Image.fromarray(grey).save(folder / f"{number}.png")
+
+    return draw
 
 
 @pytest.fixture

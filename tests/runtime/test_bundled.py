@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vae_onnx
+from vae_onnx.store.datasets import TITLES, known_dataset
 
 VARIANTS = ("int8",)  # of each model, in shorter numbers
 
@@ -199,3 +200,23 @@ def test_a_variant_shows_the_same_pictures(bundled, variant, real):
     assert np.abs(again - bundled.reconstruct(real)).mean() < 0.005
     nats = recon(again, real) - recon(bundled.reconstruct(real), real)
     assert abs(nats.mean()) < 0.5 + 5 * nats.std() / np.sqrt(len(nats))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"dataset": "mnist", "licence": "MIT"}, "mnist"),
+        ({"dataset": "folder:mnist"}, None),
+        ({"dataset": "folder:mnist", "licence": "MIT"}, None),
+        ({"dataset": "mnist"}, None),  # pictures in a folder called so, by an earlier version
+        ({"dataset": "letters", "licence": "MIT"}, None),
+        ({}, None),
+    ],
+)
+def test_a_known_data_set_is_no_folder_of_its_name(metadata, expected):
+    assert known_dataset(metadata) == expected
+
+
+def test_the_bundled_models_are_of_known_data_sets(bundled):
+    assert known_dataset(bundled.metadata) == bundled.metadata["dataset"]
+    assert bundled.metadata["dataset"] in TITLES

@@ -1,6 +1,5 @@
 """`vae-onnx evaluate`: its figures, its table, its files."""
 
-import gzip
 import json
 import struct
 
@@ -202,7 +201,7 @@ def test_settings_that_make_no_sense(options, folder, failing):
     assert f"error: {name} must be at " in told
 
 
-def test_bad_data_is_named(folder, failing, images):
+def test_bad_data_is_named(folder, failing):
     idx = folder / "t10k-images-idx3-ubyte"
     assert "none is missing" in failing("mnist-vae", folder / "none")
     assert "--limit must be at least 1" in failing("mnist-vae", idx, "--limit", 0)
@@ -210,13 +209,11 @@ def test_bad_data_is_named(folder, failing, images):
     told = failing("mnist-vae", idx, "--labels", folder / "short.npy")
     assert "labels must have shape (40,)" in told
     assert "images must be (28, 28)" in failing("mnist-vae", folder / "labels.npy")
-    write_idx(folder / "zip", images["mnist"])
-    (folder / "zip").write_bytes(gzip.compress((folder / "zip").read_bytes()))
-    assert "it starts with 1f 8b 08; unpack it first" in failing("mnist-vae", folder / "zip")
-    (folder / "zip").write_bytes(b"")
-    assert "it starts with nothing" in failing("mnist-vae", folder / "zip")
-    (folder / "ints").write_bytes(b"\x00\x00\x0c\x01" + bytes(8))
-    assert "bytes 00 00 08; it starts with 00 00 0c" in failing("mnist-vae", folder / "ints")
+    (folder / "odd").write_bytes(b"")
+    assert "it starts with nothing" in failing("mnist-vae", folder / "odd")
+    (folder / "odd").write_bytes(b"\x00\x00\x0a\x01" + bytes(8))
+    told = failing("mnist-vae", folder / "odd")
+    assert "one of 08, 09, 0b, 0c, 0d, 0e; it starts with 00 00 0a" in told
     assert "must end in .json" in failing("mnist-vae", idx, "-o", "x.txt")
 
 
@@ -225,7 +222,7 @@ def test_truncated_idx_files_are_named(folder, failing, size):
     path = folder / "t10k-images-idx3-ubyte"
     path.write_bytes((path.read_bytes() + b"\x00" * 9)[:size])
     told = failing("mnist-vae", path)
-    assert f"{path} is not a complete IDX file: {size} bytes" in told
+    assert f"{path} is not a complete IDX file: " in told
 
 
 def test_progress_is_for_a_terminal_alone(capsys, monkeypatch):

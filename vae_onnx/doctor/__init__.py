@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vae_onnx
-from vae_onnx.command import terminal
+from vae_onnx import terminal
 from vae_onnx.doctor import cuda, devices, machine, models, packages, report, trial
 from vae_onnx.doctor.packages import Machine
 from vae_onnx.doctor.report import Check

@@ -15,7 +15,7 @@ from vae_onnx.doctor.report import Check, Finding
 from vae_onnx.doctor.trial import packed
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.store import bundled as store
-from vae_onnx.store import hub, model_files
+from vae_onnx.store import hub, mistaken, model_files
 
 GROUP: Final = "models"
 
@@ -81,7 +81,9 @@ def check(
     findings = []
     if wrong:
         told = ", ".join(f"{file} is {fault}" for file, fault in wrong.items())
-        message = f"The model {name} is not as its card.json says: {told}."
+        first = mistaken.in_place_of(folder / next(iter(wrong))) if folder else None
+        also = f" ({first})" if first else ""
+        message = f"The model {name} is not as its card.json says: {told}{also}."
         command = _remedy(name, folder, card, package)
         findings.append(Finding("model-changed", "error", message, command))
     elif "error" in answer and not explained:
@@ -117,6 +119,10 @@ def _remedy(
         return "vae-onnx info"
     if store.within(folder):
         return _again(f"vae_onnx/models/{name}", package)
+    if any("Git LFS" in str(mistaken.in_place_of(folder / file)) for file in model_files.NAMES):
+        return shlex.join(["git", "-C", str(folder), "lfs", "pull"])
+    if not (store.PACKAGE.parent / "export" / "__main__.py").is_file():  # that of a clone
+        return shlex.join(["vae-onnx", "save", "MODEL", str(folder), "--overwrite"])
     words = str((card or {}).get("command", "")).split()
     run = words[words.index("--out") + 1] if "--out" in words[:-1] else "RUN"
     return shlex.join(["python", "-m", "export", "onnx", run, "--out", str(folder)])

@@ -2,5 +2,5 @@
 
 Reading order: `graph` (the file as a checked function), `device` and `providers` (what it runs on,
 and where that comes from), `threads` (who shares a batch), `stream` (batches larger than memory)
-with `progress`, `ortvalues` (what stays on a GPU).
+with `progress`, `ortvalues` (what stays on a GPU), `reopening` (in another process).
 """

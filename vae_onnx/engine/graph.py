@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from vae_onnx.engine.reopening import Reopening
 from vae_onnx.engine.sizes import ANY, Sizes
 from vae_onnx.engine.wide import WideSession
 from vae_onnx.errors import (
+    EXPORTING,
     ClosedError,
     DeviceError,
     FileMissingError,
@@ -29,11 +31,13 @@ from vae_onnx.errors import (
     InputError,
     accessing,
 )
+from vae_onnx.store.mistaken import named
 
 Array = npt.NDArray[np.float32]
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
 EXTERNAL: Final = (b"\x08location", b"\x00location")
+NEWER: Final = re.compile(r"Unsupported model IR version|official support for domain")
 CONTROL_FLOW: Final = frozenset(("If", "Loop", "Scan"))  # what holds graphs of its own
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 WIDE: Final = 2**18  # bytes of a row, of which threads share the inside rather than several rows
@@ -93,10 +97,7 @@ class Graph:
         except DeviceError:
             raise
         except Exception as error:  # onnxruntime's errors share no base class
-            raise GraphError(
-                f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
-                f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
-            ) from error
+            raise GraphError(_unusable(self.path, content, error)) from error
         if looping := devices.operators(session) & CONTROL_FLOW:
             raise GraphError(
                 f"{path} has {', '.join(sorted(looping))} in it, with which it may never end; "
@@ -292,14 +293,33 @@ def _read(path: Path) -> bytes:
     with accessing(path):
         content = path.read_bytes() if path.is_file() else None
     if content is None:
-        message = f"{path} is missing or no file; `python -m export onnx` writes it"
-        raise FileMissingError(message)
+        raise FileMissingError(
+            f"{path} is missing or no file; get the whole folder of the model again from where it "
+            f"came; {EXPORTING} writes it"
+        )
     if any(key in content for key in EXTERNAL):
         raise GraphError(
-            f"{path} keeps its weights in another file; a graph must hold them itself: save it "
-            "with external_data=False, as `python -m export onnx` does"
+            f"{path} keeps its weights in another file; a graph must hold them itself: "
+            f"`import onnx; onnx.save(onnx.load({str(path)!r}), {str(path)!r})` takes them in, and "
+            "torch.onnx.export(..., external_data=False) leaves them there"
         )
     return content
+
+
+def _unusable(path: Path, content: bytes, error: Exception) -> str:
+    """Say why onnxruntime does not take a file, and what to do."""
+    mistaken = named(content, path)
+    if mistaken:
+        return f"{path} ({len(content)} bytes) is not a complete ONNX graph: {mistaken}"
+    if NEWER.search(str(error)):
+        return (
+            f"{path} is newer than onnxruntime {ort.__version__}: pip install --upgrade "
+            f"onnxruntime, or export it for IR version 8 and opset 18. onnxruntime says: {error}"
+        )
+    return (
+        f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
+        f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
+    )
 
 
 class _Closed:

@@ -108,7 +108,7 @@ def add_provider(options: ort.SessionOptions, provider: str, settings: Mapping[s
     """Ask for an execution provider in the options of a session, wherever it comes from."""
     if provider == KNOWN["cuda"].provider:
         _preload()
-    if provider in ort.get_available_providers():
+    if _is_built_in(provider):
         options.add_provider(provider, dict(settings))
     else:
         options.add_provider_for_devices(plugin_devices(provider)[:1], dict(settings))
@@ -119,6 +119,12 @@ def _remedy(provider: str) -> str:
         if known.provider == provider:
             return known.remedy
     return "install an onnxruntime that has it, or choose another device"
+
+
+def _is_built_in(provider: str) -> bool:
+    """Whether onnxruntime has it without a plugin; newer ones list what plugins bring, too."""
+    from_plugin = any("library_path" in device.ep_metadata for device in _devices(provider))
+    return provider in ort.get_available_providers() and not from_plugin
 
 
 def _devices(provider: str) -> list[Any]:
@@ -135,6 +141,8 @@ def _register(provider: str) -> None:
         library = getattr(imported, "get_library_path", None) or imported.library_path
         ort.register_execution_provider_library(provider, library())
     except Exception as error:  # a broken plugin may raise whatever it likes
+        if "already registered" in str(error):  # by the program itself
+            return
         raise DeviceError(
             f"{provider} cannot be had: the plugin {module} does not load: {error}; install it "
             f"again, in a version made for onnxruntime {ort.__version__}"

@@ -17,7 +17,7 @@ from vae_onnx.errors import (
     PackageMissingError,
     VaeOnnxError,
 )
-from vae_onnx.store import model_files
+from vae_onnx.store import model_files, network
 
 NAME: Final = r"\w[\w.-]*"
 # A slash in a revision is written "%2F", but in refs/pr/1 and the like, as the Hub has it.
@@ -78,12 +78,12 @@ def fetch(reference: str, *, offline: bool = False) -> Path:
         f"owner of {place.repository}"
     )
     try:
-        folder = _download(place, offline, remedy)
+        folder = _obtain(place, offline, remedy)
     except VaeOnnxError:
         raise
-    except ImportError as error:  # of one that is too old, or broken
-        raise _lacking(reference, error) from error
     except Exception as error:  # of huggingface_hub, of its HTTP client, or of the system
+        if isinstance(error, ImportError) and network.setting(error) is None:  # too old, or broken
+            raise _lacking(reference, error) from error
         raise _told(error, reference, place, offline) from error
     model_files.verify(folder, remedy)
     return folder
@@ -110,6 +110,25 @@ def parse(reference: str) -> Reference:
             f"the revision in {reference!r} must be a branch, a tag or a commit, got {revision!r}"
         )
     return Reference(match["repository"], revision, match["folder"] or "")
+
+
+def _obtain(place: Reference, offline: bool, remedy: str) -> Path:
+    """Download what is new; where the Hub gives no answer, take what is in the cache."""
+    try:
+        return _download(place, offline, remedy)
+    except Exception as error:
+        if offline or isinstance(error, VaeOnnxError) or _is_answer(error):
+            raise
+        failed = error
+    with contextlib.suppress(Exception):  # there, it is not whole
+        return _download(place, True, remedy)
+    raise failed
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether the Hub has said no, rather than nothing."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return type(error).__name__ == "HFValidationError" or status in (401, 403, 404, 410)
 
 
 def _download(place: Reference, offline: bool, remedy: str) -> Path:
@@ -189,20 +208,21 @@ def _told(error: Exception, reference: str, place: Reference, offline: bool) -> 
         return FileMissingError(f"{repository} has no branch, tag or commit {place.revision}")
     if isinstance(error, errors.EntryNotFoundError):
         return FileMissingError(
-            f"{reference} lacks one of {', '.join((*model_files.GRAPHS, model_files.CARD))}, which "
-            "`python -m export push` uploads; a model in a folder of its repository is "
-            "hf://owner/repo/folder"
+            f"{reference} lacks one of {', '.join((*model_files.GRAPHS, model_files.CARD))}; a "
+            "model in a folder of its repository is hf://owner/repo/folder; its owner uploads all "
+            "three with `python -m export push`, in a clone of vae-onnx"
         )
     if status in (401, 403):
         return FileAccessError(f"the Hub refuses to show {repository} (status {status}): {LOGIN}")
-    if _is_of_the_disk(error):
+    advice = network.setting(error)
+    if advice is None and _is_of_the_disk(error):
         return FileAccessError(
             f"{reference} cannot be kept in {constants.HF_HUB_CACHE}: {reason(error)}; make room, "
             "or set HF_HUB_CACHE to another folder"
         )
     return FileAccessError(
         f"{reference} is not in the cache, and {constants.ENDPOINT} does not give it: "
-        f"{reason(error)}; check the connection and try again"
+        f"{reason(error)}; {advice or network.connection()}"
     )
 
 

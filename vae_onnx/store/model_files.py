@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from vae_onnx.errors import FileError, InputError, accessing
+from vae_onnx.errors import EXPORTING, FileError, InputError, accessing
+from vae_onnx.store import mistaken
 
 CARD: Final = "card.json"
 GRAPHS: Final = ("encoder.onnx", "decoder.onnx")  # that every model has
@@ -43,12 +44,14 @@ def read_card(folder: Path, remedy: str = AGAIN) -> dict[str, Any]:
         FileError: It is damaged.
     """
     path = folder / CARD
-    with accessing(path, "; `python -m export onnx` writes it"):
+    with accessing(path, f"; {EXPORTING} writes it"):
         content = path.read_bytes()
     try:
         card = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} is not a JSON file: {error}; {remedy}") from error
+        raise FileError(
+            f"{path} is not a JSON file: {_told(mistaken.named(content, path), remedy, str(error))}"
+        ) from error
     if not isinstance(card, dict):
         raise FileError(f"{path} must hold a JSON object, got {type(card).__name__}; {remedy}")
     return card
@@ -86,7 +89,8 @@ def verify(folder: Path, remedy: str = AGAIN) -> None:
         if name not in sums and name.endswith(".onnx"):
             raise FileError(
                 f"{folder / CARD} lists no sha256 of {name}, so that nothing tells whether that is "
-                "the file it should be; `python -m export onnx` writes cards that do"
+                f'the file it should be; its owner has to write it there: {{"sha256": {{"{name}": '
+                '"..."}}, as `sha256sum` prints it'
             )
         if name not in sums:
             continue
@@ -96,8 +100,15 @@ def verify(folder: Path, remedy: str = AGAIN) -> None:
         if sums[name] != found:
             raise FileError(
                 f"{path} is not the file that {CARD} tells of: expected sha256 {sums[name]}, "
-                f"found {found}; {remedy}"
+                f"found {_told(mistaken.in_place_of(path), remedy, found)}"
             )
+
+
+def _told(kind: mistaken.Mistaken | None, remedy: str, otherwise: str) -> str:
+    """What a file is and what to do: of those on the Hub, to the cache or with their owner."""
+    if kind is None:
+        return f"{otherwise}; {remedy}"
+    return str(kind if remedy == AGAIN else kind._replace(remedy=remedy))
 
 
 def check_target(source: Path, folder: Path) -> None:

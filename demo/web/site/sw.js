@@ -56,18 +56,16 @@ async function visit(event, path) {
   const staying = stay(path === "index.html" ? asked : undefined);
   event.waitUntil(staying);
   const served = await Promise.race([asked, pause(PATIENCE)]);
-  const down = !served || served.status >= 500;
-  const kept = down ? await keptFile(path) : undefined;
-  if (!kept) {
-    if (!served) return (await asked) ?? Response.error();
-    await Promise.race([staying, pause(PATIENCE)]); // before another site's page asks for its files
-    if (path === "index.html" && (await hashOf(served.clone())) === FILES[path]) {
-      current.add(event.resultingClientId);
-    }
-    return served;
+  if (!served || served.status >= 500) {
+    const kept = await keptFile(path);
+    if (kept) current.add(event.resultingClientId);
+    return kept ?? (await asked) ?? Response.error();
   }
-  current.add(event.resultingClientId);
-  return kept;
+  await Promise.race([staying, pause(PATIENCE)]); // before another site's page asks for its files
+  if (path === "index.html" && (await hashOf(served.clone())) === FILES[path]) {
+    current.add(event.resultingClientId);
+  }
+  return served;
 }
 
 /** A page of this version gets what is kept; any other one the server's file, if there is a server. */

@@ -50,6 +50,7 @@ export class Session {
   /** @type {any} */
   #session;
   #device;
+  #released = false;
 
   /**
    * @param {any} ort
@@ -115,6 +116,7 @@ export class Session {
 
   /** @returns {Promise<void>} */
   release() {
+    this.#released = true;
     return inTurn(() => this.#session.release());
   }
 
@@ -125,12 +127,20 @@ export class Session {
     try {
       if (device === "webgpu") await tryGpu();
       await this.#create();
-      watch(this.#ort, device).catch(() => {});
+      this.#watch().catch(() => {});
     } catch (error) {
       this.#choose(processor());
       await this.#create(); // if this fails, too, it was not the GPU
       leave(this.#ort, device, error);
     }
+  }
+
+  /** Leave the GPU as soon as it is lost, before a run finds out. */
+  async #watch() {
+    const device = this.#device;
+    const gpu = await this.#ort.env?.webgpu?.device;
+    const info = await gpu?.lost; // for good, too, once the runtime has no session on it any more
+    if (info && !this.#released) leave(this.#ort, device, info.message || info.reason);
   }
 
   /** Open it on the processor, if it is not there already. */
@@ -183,26 +193,15 @@ async function tryGpu() {
 }
 
 /**
- * Leave the GPU as soon as it is lost, before a run finds out.
- *
- * @param {any} ort
- * @param {string} device
- */
-async function watch(ort, device) {
-  const gpu = await ort.env?.webgpu?.device;
-  const info = await gpu?.lost;
-  if (info) leave(ort, device, info.message || info.reason);
-}
-
-/**
  * What to say where the runtime itself does not start.
  *
  * @param {unknown} error
  */
 function startTrouble(error) {
-  if (!/no available backend/i.test(messageOf(error))) return error;
+  const message = messageOf(error).replace(/\.$/, "");
+  if (!/no available backend/i.test(message)) return error;
   return new PackageMissingError(
-    `onnxruntime-web does not start, whatever the model: ${messageOf(error)}. It needs the .wasm file ` +
+    `onnxruntime-web does not start, whatever the model: ${message}. It needs the .wasm file ` +
       "of its own version: copy ort-wasm-simd-threaded.wasm from node_modules/onnxruntime-web/dist/ to " +
       "where files are served as they are, and name its URL: ort.env.wasm.wasmPaths = { wasm: url }",
     { cause: error },

@@ -12,6 +12,8 @@
  *     const digits = await m.sample(100, 0); // 100 pictures, the same ones for the same seed
  *     await m.close();
  *
+ * `pictureToInk` makes the ink of a picture or a photograph; `m.device` says what runs the model.
+ *
  * Batches lie row after row in one Float32Array: n images of shape [channels, height, width] are
  * n * channels * height * width numbers, n codes are n * latentDim. Ink is 1, paper is 0.
  *

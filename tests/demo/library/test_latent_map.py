@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap, Window
+from demo.library.latent_map import (
+    COLOURS,
+    NEIGHBOURS,
+    PRIOR_RADIUS,
+    LatentMap,
+    Window,
+    read_latents,
+)
 
 
 @pytest.fixture(scope="module", params=["mnist-vae", "mnist-ae"])
@@ -137,3 +144,21 @@ def test_model_without_a_map_says_what_is_missing(
 ) -> None:
     with pytest.raises(error, match=message):
         LatentMap.of(cast(vae_onnx.Autoencoder, Model(tmp_path, **options)))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+        (b"<html>Sign in</html>", "it is a page of the web"),
+        (b"", "it is empty"),
+        (b"PK\x03\x04 cut off", "get the model again"),
+    ],
+)
+def test_what_stands_in_the_place_of_the_codes_is_named(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "latents.npz"
+    path.write_bytes(content)
+    with pytest.raises(vae_onnx.FileError, match=words):
+        read_latents(path)

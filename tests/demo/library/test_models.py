@@ -10,6 +10,9 @@ import pytest
 import vae_onnx
 from demo.library.models import Directions, Library
 from demo.library.testset import COUNT
+from demo.tabs.pad import example_list
+from demo.tabs.training import published
+from vae_onnx.store.datasets import PICTURES
 
 
 def copies(folder: Path, *names: str) -> Path:
@@ -44,6 +47,56 @@ def test_own_models_of_a_bundled_name_hide_nothing(tmp_path: Path) -> None:
     library = Library(copies(tmp_path / "models", "mnist-ae", "mnist-vae"))
     assert list(library.groups) == ["MNIST", "MNIST, bundled", "Fashion-MNIST"]
     assert {"models/mnist-vae", "mnist-vae"} <= set(library.lanes)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title"),
+    [
+        ("folder:/x/mnist", "mnist, own pictures"),
+        ("folder:/x/MNIST", "MNIST, own pictures"),
+        ("folder:fashion-mnist", "fashion-mnist, own pictures"),
+        ("folder:/x/Fashion-MNIST/", "Fashion-MNIST, own pictures"),
+    ],
+)
+def test_a_folder_called_like_a_bundled_data_set_is_none(
+    tmp_path: Path, dataset: str, title: str
+) -> None:
+    folder = copies(tmp_path, "fashion-mnist-ae", "fashion-mnist-vae")
+    for path in folder.iterdir():
+        card = json.loads((path / "card.json").read_text())
+        card["config"]["dataset"] = dataset
+        (path / "card.json").write_text(json.dumps(card))
+    library = Library(folder)
+    assert list(library.groups) == [title, "MNIST", "Fashion-MNIST"]
+    lane = library.first.vae
+    assert lane.tests is None
+    assert lane.nearest(lane.latents[0][0], 3) == []
+    assert lane.percentile(-100.0) is None
+    assert example_list(library.first) == []
+    assert published(lane) == {}
+    assert lane.dataset == PICTURES + dataset.strip("/").rpartition("/")[-1].removeprefix(PICTURES)
+
+
+def test_a_model_of_the_bundled_data_set_itself_has_its_test_images(tmp_path: Path) -> None:
+    library = Library(copies(tmp_path, "mnist-ae", "mnist-vae"))
+    assert library.first.vae.folder.parent == tmp_path
+    assert library.first.vae.tests is not None
+    assert len(example_list(library.first)) == 10
+
+
+def test_two_folders_of_one_name_are_two_data_sets(tmp_path: Path) -> None:
+    folder = copies(tmp_path, "mnist-ae", "mnist-vae")
+    for which in ("one", "other"):
+        for kind in ("ae", "vae"):
+            path = folder / f"{which}-{kind}"
+            shutil.copytree(folder / f"mnist-{kind}", path)
+            card = json.loads((path / "card.json").read_text())
+            card["config"]["dataset"] = "folder:letters"
+            card["data"] = which
+            (path / "card.json").write_text(json.dumps(card))
+    own = [group for title, group in Library(folder).groups.items() if "letters" in title]
+    names = [{lane.folder.name for lane in group.lanes} for group in own]
+    assert names == [{"one-ae", "one-vae"}, {"other-ae", "other-vae"}]
 
 
 @pytest.mark.parametrize(

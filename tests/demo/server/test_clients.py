@@ -27,6 +27,7 @@ from PIL import Image
 import vae_onnx
 from demo.__main__ import _parser
 from demo.screenshot import serve
+from demo.tools import need
 
 DOCS = Path(__file__).parents[3] / "docs" / "demo.md"
 PORT = "127.0.0.1:7860"
@@ -284,6 +285,7 @@ def test_the_shells_of_the_page_run(
             assert command[:3] == ["python", "-m", "demo"]
             _parser().parse_args(command[3:])
         return
+    need("curl")
     shutil.copy(digits[3], tmp_path / "digit.png")
     code = "set -e\n" + code.replace(PORT, tools_url.removeprefix("http://"))
     ran = subprocess.run(

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 import vae_onnx
+from demo import tools
 from demo.web import join
 from demo.web.build import ROOT, build
 from demo.web.screenshot import open_site, serve_folder
@@ -23,10 +24,8 @@ NODE = ROOT / "demo" / "embed" / "node"
 
 @pytest.fixture(scope="session")
 def npm() -> str:
-    found = shutil.which("npm")
-    if found is None:
-        pytest.skip("npm is missing; install Node.js 20 or newer")
-    return found
+    tools.need("node")  # which the tests then call by its name
+    return tools.need("npm")
 
 
 @pytest.fixture(scope="session")

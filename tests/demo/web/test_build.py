@@ -11,6 +11,7 @@ import pytest
 
 import demo.web.build as site_build
 import vae_onnx
+from demo.tools import programs
 from demo.web.build import BUDGET, build, main
 
 LISTED = re.compile(r"const FILES = (\{.*?\});", re.DOTALL)
@@ -103,7 +104,10 @@ def test_another_runtime_than_the_pinned_one_is_refused(
 def test_a_machine_without_npm_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def missing(name: str) -> str:
+        raise FileNotFoundError(f"{name} is missing; install it")
+
     monkeypatch.setattr(site_build, "PACKS", tmp_path)
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(programs, "need", missing)
     assert run_main(monkeypatch, tmp_path / "site") == 1
-    assert "npm is missing; install Node.js" in capsys.readouterr().err
+    assert capsys.readouterr().err == "error: npm is missing; install it\n"

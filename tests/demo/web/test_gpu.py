@@ -77,6 +77,29 @@ def test_webassembly_goes_on(page: Page, way: str) -> None:
     assert told.startswith("vae.js goes on with wasm: webgpu failed (")
 
 
+def test_a_model_that_is_closed_has_lost_nothing(page: Page) -> None:
+    """With its last session ONNX Runtime gives the GPU back: the next model has it again."""
+    devices = page.evaluate(
+        """async () => {
+          const { load } = await import("./vae.js");
+          const ort = await import("./runtime.js");
+          const devices = [];
+          for (const name of ["mnist-vae", "mnist-ae"]) {
+            const sessionOptions = { executionProviders: ["webgpu"] };
+            const model = await load(`models/${name}/`, { ort, sessionOptions });
+            await model.decode(Float32Array.of(0.5, -1));
+            const gpu = await ort.env.webgpu.device;
+            await model.close();
+            await gpu.lost;
+            await new Promise((resolve) => setTimeout(resolve));
+            devices.push(model.device);
+          }
+          return devices;
+        }"""
+    )
+    assert devices == ["webgpu", "webgpu"]
+
+
 def test_the_page_says_where_it_went_on(driver: Playwright, url: str) -> None:
     with launch_browser(driver, *SOFTWARE_GPU) as browser:
         page = browser.new_page()

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -38,9 +39,12 @@ def visitor(browser: Browser) -> Iterator[BrowserContext]:
 @contextmanager
 def served(folder: Path, address: str = "http://127.0.0.1:0/") -> Iterator[str]:
     """Serve a folder where another one was before; yields the address."""
-    port = int(address.rstrip("/").rpartition(":")[2])
-    with serve_folder(folder, port) as now:
+    with serve_folder(folder, port_of(address)) as now:
         yield now
+
+
+def port_of(address: str) -> int:
+    return int(address.rstrip("/").rpartition(":")[2])
 
 
 def visit(context: BrowserContext, url: str) -> Page:
@@ -89,8 +93,26 @@ def test_a_server_in_trouble_counts_as_none(visitor: BrowserContext, site: Path)
 
     with served(site) as address:
         page = visit(visitor, address)
-    with serve_folder(site, int(address[:-1].rpartition(":")[2]), Broken):
+    with serve_folder(site, port_of(address), Broken):
         open_site(page, address)
+        assert page.evaluate(WORKERS) == 1
+
+
+def test_a_server_that_does_not_answer_counts_as_none(visitor: BrowserContext, site: Path) -> None:
+    answers = threading.Event()
+
+    class Waiting(Files):
+        def send_head(self) -> io.BytesIO | BinaryIO | None:
+            answers.wait()
+            return super().send_head()
+
+    with served(site) as address:
+        page = visit(visitor, address)
+    with serve_folder(site, port_of(address), Waiting):
+        try:
+            open_site(page, address)
+        finally:
+            answers.set()
         assert page.evaluate(WORKERS) == 1
 
 
@@ -147,7 +169,7 @@ def test_a_server_that_has_a_page_for_everything(
 
     with served(site) as address:
         page = visit(visitor, address)
-    with serve_folder(other, int(address[:-1].rpartition(":")[2]), Fallback):
+    with serve_folder(other, port_of(address), Fallback):
         page.goto(address)
         expect(page.get_by_role("heading")).to_have_text("Another project")
         assert page.evaluate(WORKERS) == 0

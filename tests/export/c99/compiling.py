@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from demo.tools import need
 from export.c99 import header
 from vae_onnx import Posterior
 
 HOST = Path(__file__).with_name("host.c")
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wcast-qual"]
-C99 = ["gcc", "-std=c99", *STRICT, "-Wdouble-promotion", "-Wstrict-prototypes"]
-CPP = ["g++", "-std=c++11", *STRICT, "-x", "c++"]
+C99 = ["cc", "-std=c99", *STRICT, "-Wdouble-promotion", "-Wstrict-prototypes"]
+CPP = ["c++", "-std=c++11", *STRICT, "-x", "c++"]
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -21,9 +22,14 @@ def compiled(compiler, path, model, out, *options):
     name = header.prefix(model)
     defined = [f'-DHEADER="{path}"', f"-DPREFIX={name}", f"-DSIZES={name.upper()}"]
     defined += ["-DVAE"] if model.kind == "vae" else []
-    command_line = [*compiler, *options, *defined, str(HOST), "-o", str(out), "-lm"]
-    subprocess.run(command_line, check=True, timeout=300)
+    compile_by(compiler, *options, *defined, str(HOST), "-o", str(out), "-lm")
     return out
+
+
+def compile_by(compiler, *arguments, **options):
+    """Run a compiler, which is the name of a tool and what it is always given."""
+    name, *always = compiler
+    subprocess.run([need(name), *always, *arguments], check=True, timeout=300, **options)
 
 
 class Library:

@@ -9,7 +9,7 @@ from PIL import Image
 import vae_onnx
 from export import __main__ as command_line
 from export.config import Config
-from export.data import datasets, folder
+from export.data import folder
 from export.errors import ConfigError, DataError
 
 COLOURS = {"dark": 40, "light": 220}
@@ -36,13 +36,14 @@ def pictures(tmp_path):
 
 
 def test_pictures_of_any_size_and_mode_are_grey_squares(pictures):
-    images, names, labels = folder.read(pictures, 12)
-    assert images.shape == (40, 12, 12)
-    assert images.dtype == np.uint8
-    assert names == ["dark", "light"]
-    means = images.mean(axis=(1, 2))
-    assert (means[np.array(labels) == 0] < 100).all()
-    assert (means[np.array(labels) == 1] > 150).all()
+    read = folder.read(pictures, 12)
+    assert read.images.shape == (40, 12, 12)
+    assert read.images.dtype == np.uint8
+    assert read.class_names == ("dark", "light")
+    means = read.images.mean(axis=(1, 2))
+    assert (means[read.labels == 0] < 100).all()
+    assert (means[read.labels == 1] > 150).all()
+    assert [name.partition("/")[0] == "light" for name in read.names] == list(read.labels)
 
 
 def test_the_middle_is_kept(tmp_path):
@@ -50,20 +51,48 @@ def test_the_middle_is_kept(tmp_path):
     wide[:, 20:40] = 255
     for i in range(20):
         Image.fromarray(wide).save(tmp_path / f"{i}.png")
-    images, names, _ = folder.read(tmp_path, 20)
-    assert images[0].min() == 255
-    assert names == [tmp_path.name]
+    read = folder.read(tmp_path, 20)
+    images = dict(zip(read.names, read.images, strict=True))
+    assert images["0.png"].min() == 255
+    assert read.class_names == (tmp_path.name,)
 
 
-def test_the_split_is_whole_fixed_and_disjoint(pictures):
-    name = f"folder:{pictures}"
-    train, validation = datasets.load_train_validation(name, image_size=8)
-    test = datasets.load_test(name, image_size=8)
-    assert (len(train), len(validation), len(test)) == (32, 4, 4)
-    rows = np.concatenate([split.x.numpy() for split in (train, validation, test)])
-    assert rows.shape == (40, 64)
-    assert len(np.unique(rows, axis=0)) == len(np.unique(folder.read(pictures, 8)[0], axis=0))
-    assert (datasets.load_test(name, image_size=8).x == test.x).all()
+def test_what_is_taken_and_what_is_left_is_said(pictures, capsys):
+    (pictures / ".git").mkdir()
+    (pictures / ".DS_Store").write_bytes(b"")
+    (pictures / "dark" / "a.heic").write_bytes(b"")
+    folder.read(pictures, 8)
+    taken, left, *_ = capsys.readouterr().err.splitlines()
+    assert taken == f"{pictures}: 40 pictures of 2 classes (dark, light)"
+    assert left == (
+        "  left alone: 1 hidden or system folder (.git); 1 hidden or system file (.DS_Store); "
+        "1 other file (1 .txt); 1 picture in formats that are not read (1 .heic): save them as PNG "
+        "or JPEG"
+    )
+
+
+def test_what_is_noted_of_pictures_is_said_once_for_all_of_them(pictures, monkeypatch, capsys):
+    read = folder._read
+    count = iter(range(100))
+
+    def noting(content):
+        number = next(count)
+        notes = ["16 bits a pixel were reduced to 8."] if number % 2 else [f"Level {number}."]
+        return read(content)[0], notes
+
+    monkeypatch.setattr(folder, "_read", noting)
+    folder.read(pictures, 8)
+    said = capsys.readouterr().err.splitlines()
+    assert "  20 pictures (dark/0.png, dark/10.png, dark/12.png, ...): Level 0." in said
+    assert any(line.endswith("...): 16 bits a pixel were reduced to 8.") for line in said)
+    assert sum("Level" in line for line in said) == 1
+
+
+def test_pictures_in_no_folder_beside_a_class_of_that_name(tmp_path, draw_pictures):
+    draw_pictures(tmp_path / "cat", 12)
+    draw_pictures(tmp_path / "cat" / "cat", 12)
+    read = folder.read(tmp_path / "cat", 8)
+    assert read.class_names == ("cat itself", "cat")
 
 
 def test_a_folder_goes_all_the_way(pictures, tmp_path, capsys):
@@ -75,7 +104,7 @@ def test_a_folder_goes_all_the_way(pictures, tmp_path, capsys):
     model = vae_onnx.load(out / "models" / "my-photos-vae")
     assert model.image_shape == (1, 16, 16)
     assert json.loads(model.metadata["class_names"]) == ["dark", "light"]
-    assert model.metadata["dataset"] == "my-photos"
+    assert model.metadata["dataset"] == "folder:My Photos"
     assert "licence" not in model.metadata
     assert model.reconstruct(np.zeros((16, 16), np.uint8)).shape == (1, 16, 16)
     card = (model.folder / "card.json").read_text()
@@ -83,7 +112,7 @@ def test_a_folder_goes_all_the_way(pictures, tmp_path, capsys):
     assert "--dataset 'folder:My Photos'" in card
     report = tmp_path / "report.md"
     assert command_line.main(["report", "--runs", str(out), "--out", str(report)]) == 0
-    assert "## my-photos" in report.read_text()
+    assert "## the pictures in My Photos" in report.read_text()
 
 
 def test_twenty_pictures_of_one_class_are_enough(tmp_path):
@@ -103,10 +132,26 @@ def test_bad_folders_are_named(tmp_path, pictures):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"at least 20 pictures.*got 0"):
         folder.read(tmp_path / "empty", 28)
-    broken = pictures / "dark" / "3.png"
-    broken.write_bytes(broken.read_bytes()[:60])
-    with pytest.raises(DataError, match=r"3\.png: this file is not a picture.*remove it"):
+    for number in range(3):
+        (tmp_path / "empty" / f"{number}.heic").write_bytes(b"")
+    with pytest.raises(DataError, match=r"got 0; left alone: 3 pictures .*3 \.heic.*save them as"):
+        folder.read(tmp_path / "empty", 28)
+
+
+def test_all_bad_pictures_are_in_one_error(pictures):
+    for number in range(14):
+        path = pictures / "dark" / f"{number}.png"
+        path.write_bytes(path.read_bytes()[:60] if number else b"")
+    with pytest.raises(DataError) as caught:
         folder.read(pictures, 28)
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"14 of 40 pictures in {pictures} cannot be read; remove or mend them:"
+    assert len(lines) == 11
+    assert all(line.startswith("  dark/") for line in lines[:10])
+    assert lines[10] == "  and 4 more"
+    for number in range(14):  # the remedy
+        (pictures / "dark" / f"{number}.png").unlink()
+    assert len(folder.read(pictures, 8).images) == 26
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ runtime tests must pass where there is no `onnx` to parse the text.
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+
+import vae_onnx
 
 FOLDER = Path(__file__).parents[2] / "runtime" / "graphs"
 
@@ -175,6 +178,18 @@ def _foreign(name: str) -> onnx.ModelProto:
 @pytest.mark.parametrize("name", graphs())
 def test_the_committed_graph_is_what_the_text_says(name: str) -> None:
     assert onnx.load(FOLDER / name, load_external_data=False) == graphs()[name]
+
+
+def test_weights_in_another_file_are_taken_in_as_the_error_says(tmp_path: Path) -> None:
+    path = tmp_path / "decoder.onnx"
+    proto = _graph(FOREIGN["external"], {})
+    bias = proto.graph.initializer[0]
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.zeros(2, np.float32), bias.name))
+    onnx.save(proto, path, save_as_external_data=True, location="weights", size_threshold=0)
+    with pytest.raises(vae_onnx.GraphError, match="keeps its weights in another file") as raised:
+        vae_onnx.Decoder(path)
+    exec(str(raised.value).split("`")[1])
+    assert vae_onnx.Decoder(path).latent_dim == 2
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from export import __main__ as command
 from export.config import Config
 from export.data import datasets
 from export.graphs import model_folder
-from export.lowprecision import conversion, quantize
+from export.lowprecision import conversion, measuring, quantize
 from export.training.run import train
 from vae_onnx import Decoder, Encoder, evaluation
 from vae_onnx.evaluation import Settings
@@ -32,8 +32,8 @@ OPENED = {"encoder": Encoder, "decoder": Decoder}
 def _quick():
     """Times are not looked at here, and a small model needs few images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantize, "ROUNDS", 1)
-        patch.setattr(quantize, "SECONDS", 0)
+        patch.setattr(measuring, "ROUNDS", 1)
+        patch.setattr(measuring, "SECONDS", 0)
         patch.setattr(quantize, "SHOWN", 2000)
         yield
 
@@ -342,14 +342,13 @@ def foreign_graph(folder):
     change_card(folder, lambda card: card["sha256"].update({"decoder.onnx": checksum}))
 
 
-def pictures_elsewhere(folder):
-    change_card(folder, lambda card: card["config"].update({"dataset": "folder:cats"}))
-
-
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (without_card, "card.json is missing; `python -m export onnx` writes it"),
+        (
+            without_card,
+            "card.json is missing; in a clone of vae-onnx, `python -m export onnx` writes it",
+        ),
         (without_graphs, "encoder.onnx is missing or no file"),
         (old_card, "is not a card of this version (KeyError: 'sha256')"),
         (card_of_a_list, "is not a card of this version"),
@@ -357,7 +356,6 @@ def pictures_elsewhere(folder):
         (card_of_others, "is the card of another decoder.onnx"),
         (half_a_graph, "is not a complete ONNX graph"),
         (foreign_graph, "must hold one Gemm that reads a Relu"),
-        (pictures_elsewhere, "which is not here; name their place with --dataset folder:PATH"),
     ],
 )
 def test_a_folder_that_cannot_be_used(model, capsys, spoil, words):
@@ -403,7 +401,7 @@ def test_pictures_of_ones_own_are_found_where_the_option_says(tmp_path, capsys):
     assert command.main(["train", "--dataset", f"folder:{pictures}", *small, "--out", run]) == 0
     assert command.main(["onnx", run, "--out", model]) == 0
     assert command.main(["quantize", model]) == 1
-    assert "name their place with --dataset folder:PATH" in capsys.readouterr().err
+    assert "name where they are with --dataset folder:PATH" in capsys.readouterr().err
     assert command.main(["quantize", model, "--dataset", f"folder:{pictures}"]) == 0
     assert Decoder(tmp_path / "model" / "decoder.int8.onnx").decode([0, 0]).shape == (1, 12, 12)
 

@@ -181,6 +181,20 @@ def test_resuming_with_other_options_lists_them(uninterrupted, images):
     assert "(--epochs was 4, now 5; --lr was 0.008, now 0.5)" in str(caught.value)
 
 
+def test_a_run_of_a_constant_learning_rate_is_trained_longer(tmp_path, images, capsys):
+    config = replace(CONFIG, schedule="constant", kl_warmup=3, lr=1e-3)
+    training.train(config, *images, tmp_path / "whole")
+    out = tmp_path / "run"
+    training.train(replace(config, epochs=2), *images, out)
+    training.train(replace(config, epochs=2), *images, out, resume=True)
+    assert "all 2 epochs are trained; --epochs MORE trains on" in capsys.readouterr().out
+    training.train(config, *images, out, resume=True)
+    assert_same_run(out, tmp_path / "whole")
+    assert record.read_config(out) == checkpoint.load_model(out)[1] == config
+    with pytest.raises(ConfigError, match="4 epochs are trained already, more than --epochs 3"):
+        training.train(replace(config, epochs=3), *images, out, resume=True)
+
+
 @pytest.mark.parametrize("key", ["optimizer", "history"])
 def test_resuming_from_a_checkpoint_without_state(tmp_path, images, key):
     training.train(CONFIG, *images, tmp_path)
@@ -262,8 +276,8 @@ def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data
 
 
 def test_all_images_to_train_on_are_those_kept_for_validation_too(data_dir):
-    train_only, validation = training.load(CONFIG, data_dir, torch.device("cpu"))
-    everything, judged = training.load(
+    train_only, validation, _ = training.load(CONFIG, data_dir, torch.device("cpu"))
+    everything, judged, _ = training.load(
         replace(CONFIG, train_on="all"), data_dir, torch.device("cpu")
     )
     assert (len(train_only), len(everything)) == (50_000, 60_000)

@@ -599,8 +599,11 @@ def test_a_device_that_computes_something_else(faked, install, found, difference
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A copy of a bundled model."""
+def folder(tmp_path, monkeypatch):
+    """A copy of a bundled model, for a user who has the exporter too, in a clone."""
+    (tmp_path / "clone" / "export").mkdir(parents=True)
+    (tmp_path / "clone" / "export" / "__main__.py").touch()
+    monkeypatch.setattr(store, "PACKAGE", tmp_path / "clone" / "vae_onnx")
     return Path(shutil.copytree(store.FOLDER / "mnist-ae", tmp_path / "mine"))
 
 
@@ -631,6 +634,25 @@ def test_a_damaged_model(folder, found_of, damage, told):
     assert finding["command"] == f"python -m export onnx runs/mnist/ae --out {folder}"
 
 
+def test_a_damaged_model_of_a_user_of_the_wheel(folder, found_of, monkeypatch, tmp_path):
+    """There is no exporter then; the command is followed, with a whole model for MODEL."""
+    monkeypatch.setattr(store, "PACKAGE", tmp_path / "site-packages" / "vae_onnx")
+    (folder / "decoder.onnx").write_bytes(b"cut off")
+    command = found_of(folder)["model-changed"]["command"]
+    assert command == f"vae-onnx save MODEL {folder} --overwrite"
+    assert main(command.replace("MODEL", "mnist-ae").split()[1:]) == 0
+    assert found_of(folder) == {}
+
+
+def test_a_pointer_of_git_lfs(folder, found_of):
+    (folder / "encoder.onnx").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:"
+    )
+    finding = found_of(folder)["model-changed"]
+    assert "encoder.onnx is changed (it is a pointer of Git LFS" in finding["message"]
+    assert finding["command"] == f"git -C {folder} lfs pull"
+
+
 def test_a_truncated_graph_without_checksums(folder, found_of):
     (folder / "card.json").unlink()
     (folder / "decoder.onnx").write_bytes(b"\x08\x0a")
@@ -645,7 +667,7 @@ def test_variants_are_checked(folder, found_of):
     (folder / "card.json").write_text(json.dumps(card))
     (folder / "decoder.int8.onnx").write_bytes(b"")
     (finding,) = found_of(folder).values()
-    assert finding["message"].endswith("decoder.int8.onnx is changed.")
+    assert "decoder.int8.onnx is changed (it is empty" in finding["message"]
 
 
 @pytest.mark.parametrize("card", ["[]", "{", '{"sha256": [], "variants": {"int8": 3}}'])

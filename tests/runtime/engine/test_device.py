@@ -18,6 +18,11 @@ from vae_onnx.engine import device, providers
 CPU = "CPUExecutionProvider"
 
 
+def offer(name, library="/nowhere/libopenvino.so"):
+    """Hardware, as a plugin offers it."""
+    return types.SimpleNamespace(ep_name=name, ep_metadata={"library_path": library})
+
+
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     """Nothing has been said or registered yet."""
@@ -49,7 +54,7 @@ def plugin(monkeypatch):
             raise RuntimeError(f"library is already registered under {name}")
         fake.registered.append((name, path))
         time.sleep(0.01)
-        fake.offered = [types.SimpleNamespace(ep_name=name) for name in fake.devices]
+        fake.offered = [offer(name) for name in fake.devices]
 
     monkeypatch.setattr(providers, "plugin", lambda _: "onnxruntime_ep_openvino")
     monkeypatch.setattr(providers.importlib, "import_module", lambda _: fake.module)
@@ -178,9 +183,34 @@ def test_a_plugin_is_registered_once_by_many_threads(plugin):
 
 
 def test_a_plugin_that_the_program_has_registered_itself(plugin):
-    plugin.offered = [types.SimpleNamespace(ep_name="OpenVINOExecutionProvider")]
+    """Under any name: onnxruntime goes by that of the execution provider."""
+    plugin.offered = [offer("OpenVINOExecutionProvider", "/mine/libopenvino.so")]
     assert device.pick("openvino").provider == "OpenVINOExecutionProvider"
     assert not plugin.registered
+
+
+def test_a_plugin_that_the_program_has_registered_where_it_finds_no_hardware(plugin, monkeypatch):
+    def refuse(name, _):
+        raise RuntimeError(f"FAIL : EP library is already registered under {name}")
+
+    monkeypatch.setattr(ort, "register_execution_provider_library", refuse)
+    with pytest.raises(DeviceError, match="is installed and finds no hardware that it can use"):
+        device.pick("openvino")
+
+
+def test_a_plugin_that_onnxruntime_lists_as_if_it_were_built_in(plugin, monkeypatch):
+    """As 1.32 does once it is registered; asked for by its name it would be refused."""
+    plugin.offered = [offer("OpenVINOExecutionProvider")]
+    listed = [CPU, "OpenVINOExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
+    asked = types.SimpleNamespace()
+    asked.add_provider_for_devices = lambda devices, options: setattr(asked, "devices", devices)
+    providers.add_provider(asked, "OpenVINOExecutionProvider", {})
+    assert asked.devices == plugin.offered
+    plugin.offered = []
+    asked.add_provider = lambda name, options: setattr(asked, "name", name)
+    providers.add_provider(asked, "OpenVINOExecutionProvider", {})
+    assert asked.name == "OpenVINOExecutionProvider"
 
 
 def test_a_plugin_that_spells_its_library_otherwise(plugin):

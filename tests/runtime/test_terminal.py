@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import vae_onnx
+from vae_onnx import terminal
 from vae_onnx.__main__ import main
-from vae_onnx.command import terminal
 from vae_onnx.engine import progress
 
 # Environments in which Python's streams take few characters, and what stands for one of them.
