@@ -9,7 +9,8 @@ Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `d
 `posterior` (what it can do), `latent` (places in its latent space), `likelihood` and `evaluation`
 (how good it is). Below them are the rooms `pictures` (what goes in and comes out), `engine` (how a
 graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
-line. `errors` and `checks` serve all.
+line. `errors` and `checks` serve all. Apart from these, `crossing` makes a model folder of graphs
+that exist already (`adopt`, with onnx), and `vae_onnx.torch` of models of PyTorch.
 """
 
 import importlib
@@ -20,6 +21,8 @@ from vae_onnx.errors import (
     ClosedError,
     DeviceError,
     DeviceWarning,
+    ExportError,
+    ExportWarning,
     FileAccessError,
     FileError,
     FileMissingError,
@@ -33,6 +36,7 @@ from vae_onnx.errors import (
 if TYPE_CHECKING:
     from vae_onnx import likelihood
     from vae_onnx.autoencoder import Autoencoder
+    from vae_onnx.crossing.adopting import adopt
     from vae_onnx.decoder import Decoder
     from vae_onnx.encoder import Encoder
     from vae_onnx.loading import load, models
@@ -47,6 +51,8 @@ __all__ = [
     "DeviceError",
     "DeviceWarning",
     "Encoder",
+    "ExportError",
+    "ExportWarning",
     "FileAccessError",
     "FileError",
     "FileMissingError",
@@ -56,6 +62,7 @@ __all__ = [
     "PackageMissingError",
     "Posterior",
     "VaeOnnxError",
+    "adopt",
     "drawing_to_x",
     "likelihood",
     "load",
@@ -71,6 +78,7 @@ __version__ = "0.1.0"
 _HOME = {
     **{name: name.lower() for name in ("Autoencoder", "Decoder", "Encoder", "Posterior")},
     **dict.fromkeys(("load", "models"), "loading"),
+    "adopt": "crossing.adopting",
     "drawing_to_x": "pictures.drawing",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }

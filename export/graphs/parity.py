@@ -40,6 +40,6 @@ def check_parity(proto: onnx.ModelProto, module: nn.Module, inputs: Tensor) -> N
         return [part.numpy() for part in (result if isinstance(result, tuple) else (result,))]
 
     try:
-        parity.check_parity(proto, run, inputs.numpy(), BATCH_SIZES)
+        parity.check_parity(proto, run, inputs.numpy(), BATCH_SIZES, source="torch")
     except vae_onnx.errors.ParityError as error:
         raise ParityError(str(error)) from error

@@ -28,6 +28,7 @@ def check_parity(
     inputs: Array,
     batch_sizes: Iterable[int] = (*BATCH_SIZES, MOST_ROWS),
     tolerance: float = TOLERANCE,
+    source: str = "the model",
 ) -> float:
     """Compare a graph with what it was made from, at several batch sizes.
 
@@ -37,6 +38,7 @@ def check_parity(
         inputs: (N, ...) float32, shown more than once where a batch is larger.
         batch_sizes: How many rows at once.
         tolerance: The largest difference allowed.
+        source: What an error calls it that the graph was made from.
 
     Returns:
         The largest difference of all, relative to the largest magnitude in the output where that
@@ -61,7 +63,7 @@ def check_parity(
             error_here = relative_error(ours, theirs)
             if not error_here <= tolerance:  # written so that NaN fails too
                 raise ParityError(
-                    f"{proto.graph.name}: {port.name} differs from the model's by "
+                    f"{proto.graph.name}: {port.name} differs from {source} by "
                     f"{error_here:.2e} {where}, allowed is {tolerance:.0e}; nothing was written"
                 )
             worst = max(worst, error_here)
