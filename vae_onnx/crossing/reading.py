@@ -197,10 +197,9 @@ def _encode(encoder: Original, decoder: Original, x: Array) -> tuple[list[Step],
                     "size of the batch is fixed in it; write x.flatten(1) or "
                     f"x.view(x.shape[0], -1) there. It says: {failed}"
                 ) from failed
-    exchanged = ""
-    if any(_runs(decoder, through(layout, x)) for layout in _layouts(x.shape[1:])):
-        exchanged = "; the decoder takes them: are the two exchanged?"
-    raise ModelRunError(f"{failed}{exchanged}") from failed
+    exchanged = any(_is_encoder(decoder, encoder, through(way, x)) for way in _layouts(x.shape[1:]))
+    hint = "; the decoder takes them: are the two exchanged?" * exchanged
+    raise ModelRunError(f"{failed}{hint}") from failed
 
 
 def _decode(
@@ -264,6 +263,15 @@ def _picture_steps(
         "your pictures to the size that the model works in, or cut what it gives: "
         + decoder.lambda_for(f"{{}}[..., :{height}, :{width}]")
     )
+
+
+def _is_encoder(one: Original, other: Original, x: Array) -> bool:
+    """Whether one half makes codes of pictures that the other makes pictures of."""
+    try:
+        codes = one.run(np.ascontiguousarray(x))
+        return other.run(codes[0])[0].size == x.size
+    except (ModelRunError, OutputError):
+        return False
 
 
 def _runs(original: Original, value: Array) -> bool:

@@ -6,7 +6,6 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -54,7 +53,7 @@ class Side(nn.Module):
             ) from error
         understood = self._understood(out)
         self.measure = understood.measure
-        return [np.array(part.detach().cpu()) for part in understood.parts]
+        return [part.detach().cpu().numpy().copy() for part in understood.parts]
 
     def graph(self, example: Array, dynamic: Sequence[int]) -> onnx.ModelProto:
         """Export it; see `vae_onnx.crossing.model.Original.graph`."""
@@ -98,7 +97,7 @@ def _first_line(error: BaseException) -> str:
 
 def _remedy(error: BaseException) -> str:
     text = str(error)
-    if "cuda" in text.lower():
+    if "cuda" in text.lower() or "NVIDIA" in text:
         return "; it must run on the CPU: make tensors with device=x.device in place of 'cuda'"
     if "Half" in text or "BFloat16" in text or "dtype" in text:
         return "; it must run in float32: make tensors with dtype=x.dtype"

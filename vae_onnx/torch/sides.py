@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import sysconfig
 import types
 from collections.abc import Callable, Mapping
@@ -81,6 +82,11 @@ def unwrap(value: Any, what: str) -> Any:
             f"the {what} is a dictionary ({len(value)} entries), perhaps a state_dict, which holds "
             "weights alone; build the network and load them: "
             "vae_onnx.torch.load_weights(Network(), 'best.pt')"
+        )
+    if isinstance(value, str | bytes | os.PathLike):
+        raise ModelTypeError(
+            f"the {what} must be an nn.Module, a method of one or a function, got {value!r}; of a "
+            "file of weights: vae_onnx.torch.load_weights(Network(), file)"
         )
     if isinstance(value, type):
         raise ModelTypeError(
