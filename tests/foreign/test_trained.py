@@ -60,8 +60,9 @@ def test_the_nats_of_a_disentangling_vae(foreign, digits32, tmp_path):
     assert ours.metadata["prior"] == "N(0, I)"
     posterior = ours.posterior(digits32)
     recon = likelihood.recon(digits32[:, 0], ours.decode(posterior.mu)).mean()
-    assert recon == pytest.approx(114.06, abs=0.05)
-    assert likelihood.kld(posterior).mean() == pytest.approx(19.49, abs=0.02)
+    # What its authors' log says of this thousand; over others it is 111.6 to 115.4.
+    assert recon == pytest.approx(111.91, abs=0.02)
+    assert likelihood.kld(posterior).mean() == pytest.approx(19.12, abs=0.02)
 
 
 def test_faces_on_photographs(foreign, photographs, tmp_path, opened, agrees):

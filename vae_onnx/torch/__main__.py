@@ -57,6 +57,8 @@ def build(factory: str, weights: Path | None) -> tuple[Any, ...]:
     """
     module_name, _, name = factory.partition(":")
     try:
+        if not name:
+            raise ValueError("no name after a colon")
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         made = importlib.import_module(module_name)

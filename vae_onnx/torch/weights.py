@@ -47,7 +47,7 @@ def load_weights(module: Module, weights: str | os.PathLike[str] | Mapping[str, 
     wanted = module.state_dict()
     if not wanted:
         return module.eval()
-    found = _fitting(saved, set(wanted))
+    found = _fitting(saved, wanted)
     if found is None:
         raise WeightsError(
             "there are no tensors in the weights; a state_dict is needed, or a dictionary with one "
@@ -100,14 +100,17 @@ def _read_safetensors(file: os.PathLike[str]) -> Any:
     return load_file(file)
 
 
-def _fitting(saved: Any, wanted: set[str]) -> dict[str, Tensor] | None:
+def _fitting(saved: Any, wanted: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     """Return the tensors of a file under the names that most of the wanted ones have."""
     best: dict[str, Tensor] | None = None
+    score = (-1, -1)
     for tensors in _dictionaries(saved):
         for prefix in ("", *_prefixes(tensors, wanted)):
             named = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            if best is None or len(wanted & set(named)) > len(wanted & set(best)):
-                best = named
+            common = [name for name in wanted if name in named]
+            same = sum(named[name].shape == wanted[name].shape for name in common)
+            if (same, len(common)) > score:
+                best, score = named, (same, len(common))
     return best
 
 
@@ -122,7 +125,7 @@ def _dictionaries(saved: Any) -> list[dict[str, Tensor]]:
     return [tensors, *inner] if tensors else inner
 
 
-def _prefixes(tensors: Mapping[str, Tensor], wanted: set[str]) -> list[str]:
+def _prefixes(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
     """Return what stands before a wanted name in names of the file."""
     known = {name[: -len(end)] for name in tensors for end in wanted if name.endswith(f".{end}")}
     return sorted(known, key=len)

@@ -17,7 +17,7 @@ Run = Callable[[Array], Sequence[Array]]
 
 BATCH_SIZES: Final = (1, 2, 7)
 MOST_ROWS: Final = 1000
-MEMORY: Final = 2**29  # bytes of all values between the operators together, at the largest batch
+MEMORY: Final = 2**27  # bytes of all values between the operators together, at the largest batch
 AT_MOST: Final = 16  # times that memory for the few rows that must be: most of it is not live
 TOLERANCE: Final = 1e-5
 
