@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -140,18 +141,23 @@ def _compare(
 ) -> float:
     """Compare both graphs with the model, at several batches and at unseen sizes."""
     worst = 0.0
+    compare = functools.partial(
+        parity.check_parity,
+        tolerance=tolerance,
+        remedy="; a larger tolerance, up to 1e-3, allows more",
+    )
     z = halves[0].all(x)[0]
     # Codes of no picture, too: of a decoder that is asked for samples.
     z = np.concatenate([z, np.random.default_rng(0).permuted(z, axis=0)])
     for half, proto, value in zip(halves, protos, (x, z), strict=True):
         batches = parity.batches(proto, value.shape[1:])
         say(f"comparing the {half.original.part} with the model at {batches} rows")
-        worst = max(worst, parity.check_parity(proto, half, value, batches, tolerance))
+        worst = max(worst, compare(proto, half, value, batches))
     for size in found.unseen:
         say(f"comparing both at {size[0]}x{size[1]} pixels")
         pictures = sizes.resized(x[:2], size)
         for half, proto in zip(halves, protos, strict=True):
-            worst = max(worst, parity.check_parity(proto, half, pictures, (1, 2), tolerance))
+            worst = max(worst, compare(proto, half, pictures, (1, 2)))
             pictures = half(pictures)[0]  # codes by now
     return worst
 

@@ -32,7 +32,6 @@ class Side(nn.Module):
         self.measure: Measure | None = None
         self._written = _written(call, part)
         self.network = copier(call)
-        self._dtypes = sorted({str(p.dtype) for m in copier.modules for p in m.parameters()})
         if not isinstance(self.network, nn.Module):  # which registers itself
             for number, module in enumerate(copier.modules):
                 self.add_module(f"model{number or ''}", module)

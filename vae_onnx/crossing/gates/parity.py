@@ -29,6 +29,7 @@ def check_parity(
     batch_sizes: Iterable[int] = (*BATCH_SIZES, MOST_ROWS),
     tolerance: float = TOLERANCE,
     source: str = "the model",
+    remedy: str = "",
 ) -> float:
     """Compare a graph with what it was made from, at several batch sizes.
 
@@ -39,6 +40,7 @@ def check_parity(
         batch_sizes: How many rows at once.
         tolerance: The largest difference allowed.
         source: What an error calls it that the graph was made from.
+        remedy: What an error says at its end.
 
     Returns:
         The largest difference of all, relative to the largest magnitude in the output where that
@@ -64,7 +66,7 @@ def check_parity(
             if not error_here <= tolerance:  # written so that NaN fails too
                 raise ParityError(
                     f"{proto.graph.name}: {port.name} differs from {source} by "
-                    f"{error_here:.2e} {where}, allowed is {tolerance:.0e}; nothing was written"
+                    f"{error_here:.2e} {where}, allowed is {tolerance:.0e}; nothing was written{remedy}"
                 )
             worst = max(worst, error_here)
     return worst
