@@ -10,6 +10,7 @@ from PIL import Image
 
 import vae_onnx
 from vae_onnx.__main__ import main
+from vae_onnx.command import outputs
 
 
 def read_png(path):
@@ -178,7 +179,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, failing):
     def full_disk(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full_disk)
+    monkeypatch.setattr(outputs, "_write_header", full_disk)
     assert "No space left" in failing("sample", "mnist-vae", "-o", out)
     assert out.read_text() == "before"
     assert list(tmp_path.iterdir()) == [out]
