@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as header
 
 from vae_onnx.errors import FileError, VaeOnnxError, accessing
 from vae_onnx.store import mistaken
@@ -59,9 +60,22 @@ def read_array(path: Path) -> npt.NDArray[Any]:
 
 def _load(path: Path, file: IO[bytes]) -> Any:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return _mapped(path, file)
     except ValueError:  # of what cannot be mapped: nothing at all, or a file on some file systems
+        file.seek(0)
         return np.load(file, allow_pickle=False)
+
+
+def _mapped(path: Path, file: IO[bytes]) -> npt.NDArray[Any]:
+    """Map the array of a `.npy` file; numpy's own way leaves a damaged file open."""
+    readers = {(1, 0): header.read_array_header_1_0, (2, 0): header.read_array_header_2_0}
+    version = header.read_magic(file)
+    if version not in readers:
+        raise ValueError(f"version {version} is left to numpy")
+    shape, by_columns, dtype = readers[version](file)
+    if dtype.hasobject:
+        raise ValueError("objects are left to numpy, which refuses them")
+    return np.memmap(path, dtype, "r", file.tell(), shape, "F" if by_columns else "C")
 
 
 def read_data(path: Path) -> npt.NDArray[Any]:
