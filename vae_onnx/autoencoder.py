@@ -264,6 +264,10 @@ class Autoencoder:
             InputError: n is below 1, or the model takes images of any size: `decode` a z of yours.
             GraphError: The metadata about the codes are damaged.
         """
+        return self.decode(self.sample_codes(n, rng))
+
+    def sample_codes(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw the z (n, *latent_shape) that `sample` decodes; arguments and errors are its own."""
         n, rng = checks.integer(n, "n", at_least=1), checks.generator(rng)
         if not sizes.are_fixed(self.latent_shape):
             raise InputError(
@@ -271,10 +275,6 @@ class Autoencoder:
                 f"(n, {sizes.text(self.latent_shape)}) of your own"
             )
         z = rng.standard_normal((n, *self.latent_shape), dtype=np.float32)
-        return self.decode(self._among_codes(z))
-
-    def _among_codes(self, z: Array) -> Array:
-        """Move draws from N(0, I) to where the codes lie, if that is not their prior."""
         if contract.has_normal_prior(self.metadata, self.kind):
             return z
         mean, std = (

@@ -52,10 +52,12 @@ def expression(value: npt.ArrayLike, name: str) -> str:
 def path(value: str | os.PathLike[str], name: str) -> Path:
     """Return the value as a path, in which "~" is the home; raises InputTypeError if it is none."""
     try:
-        return Path(os.path.expanduser(Path(value)))  # noqa: PTH111, which fails at "~nobody"
+        found = Path(os.path.expanduser(os.fspath(value)))  # noqa: PTH111, which fails at "~nobody"
     except TypeError as error:
         message = f"{name} must be a path, a string or os.PathLike, got {type(value).__name__}"
         raise InputTypeError(message) from error
+    # "./~" is a name here; as a path forgets the "./", the next look would take it for the home.
+    return Path.cwd() / found if str(found).startswith("~") else found
 
 
 def integer(value: int, name: str, at_least: int, at_most: int = MOST) -> int:

@@ -29,6 +29,7 @@ Labels = npt.NDArray[np.integer[Any]]
 
 NEIGHBOURS: Final = 5
 ROWS: Final = 512  # images compared with all others at once
+EXACT: Final = 10_000  # images that are integrated at once: it takes a kilobyte for each and more
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def evaluate(
         importance = likelihood.log_px_importance(x, codes, decode, rng, settings.k, track, px)
         result |= _mean("log_px_importance", importance)
         if codes.mu.shape[1:] == (2,):
-            log_px = likelihood.log_px(x, decode, track=track, px=px)
+            some = [x[at : at + EXACT] for at in range(0, len(x), EXACT)]
+            parts = [likelihood.log_px(part, decode, track=track, px=px) for part in some]
+            log_px = np.concatenate(parts)
             result |= _mean("log_px", log_px) | _mean("inference_gap", log_px - elbo)
         result["active_units"] = likelihood.active_units(codes.mu)
     if labels is not None and len(x) > 1:

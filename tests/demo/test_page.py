@@ -259,7 +259,7 @@ def files() -> dict[str, tuple[bytes, str]]:
     deep = Image.fromarray(np.asarray(digit).astype(np.uint16) * 257)
     return {
         "digit.png": (saved(digit, "PNG"), ""),
-        "text.png": (b"this is a text", "not a picture that can be read"),
+        "text.png": (b"this is a text", "not a picture that can be taken"),
         "large.png": (saved(Image.new("L", (8000, 8000)), "PNG"), "8000 x 8000 pixels"),
         "black.png": (saved(Image.new("L", (280, 280)), "PNG"), "one even surface"),
         "moving.gif": (

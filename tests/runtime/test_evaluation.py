@@ -210,7 +210,7 @@ def test_bad_data_is_named(folder, failing):
     assert "labels must have shape (40,)" in told
     assert "images must be (28, 28)" in failing("mnist-vae", folder / "labels.npy")
     (folder / "odd").write_bytes(b"")
-    assert "it starts with nothing" in failing("mnist-vae", folder / "odd")
+    assert "it is empty" in failing("mnist-vae", folder / "odd")
     (folder / "odd").write_bytes(b"\x00\x00\x0a\x01" + bytes(8))
     told = failing("mnist-vae", folder / "odd")
     assert "one of 08, 09, 0b, 0c, 0d, 0e; it starts with 00 00 0a" in told

@@ -1,31 +1,22 @@
-"""Arrays in files, `.npy` and IDX, and what a command writes: these, PNG and JSON."""
+"""Arrays in files, `.npy` and IDX: mapped where they can be, for they may be large."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import os
 import struct
 import zlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as header
 
-from vae_onnx.errors import (
-    FileError,
-    FileMissingError,
-    InputError,
-    VaeOnnxError,
-    accessing,
-)
-from vae_onnx.pictures.arrays import tile, to_uint8
-from vae_onnx.pictures.files import pillow
+from vae_onnx.errors import FileError, VaeOnnxError, accessing
+from vae_onnx.store import mistaken
 
-PICTURES = (".npy", ".png")
 CHUNK = 1 << 24  # bytes that are read at once
 GZIP = b"\x1f\x8b"  # how such a file starts
 IDX: dict[bytes, np.dtype[Any]] = {  # the numbers of an IDX file, by the third byte of it
@@ -46,7 +37,7 @@ class Readable(Protocol):
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
-    """Read one `.npy` file; pickled objects are refused.
+    """Read one `.npy` file as a memory map; pickled objects are refused.
 
     Raises:
         FileMissingError: There is no such file.
@@ -54,18 +45,37 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     """
     try:
         with accessing(path), path.open("rb") as file:
-            array = np.load(file, allow_pickle=False)
+            array = _load(path, file)
     except VaeOnnxError:
         raise
     except Exception as error:  # numpy, zipfile and tokenize each have their own
         # numpy takes whatever it does not know for a pickle, and says how to load it nevertheless.
-        told = "it holds something else" if "pickle" in str(error) else error
-        raise FileError(
-            f"{path} is not a complete .npy file of numbers: {told}; np.save writes one"
-        ) from error
+        other = "it holds something else" if "pickle" in str(error) else error
+        told = mistaken.in_place_of(path) or f"{other}; np.save writes one"
+        raise FileError(f"{path} is not a complete .npy file of numbers: {told}") from error
     if not isinstance(array, np.ndarray):
         raise FileError(f"{path} must be a .npy file with one array, got an archive of several")
     return array
+
+
+def _load(path: Path, file: IO[bytes]) -> Any:
+    try:
+        return _mapped(path, file)
+    except ValueError:  # of what cannot be mapped: nothing at all, or a file on some file systems
+        file.seek(0)
+        return np.load(file, allow_pickle=False)
+
+
+def _mapped(path: Path, file: IO[bytes]) -> npt.NDArray[Any]:
+    """Map the array of a `.npy` file; numpy's own way leaves a damaged file open."""
+    readers = {(1, 0): header.read_array_header_1_0, (2, 0): header.read_array_header_2_0}
+    version = header.read_magic(file)
+    if version not in readers:
+        raise ValueError(f"version {version} is left to numpy")
+    shape, by_columns, dtype = readers[version](file)
+    if dtype.hasobject:
+        raise ValueError("objects are left to numpy, which refuses them")
+    return np.memmap(path, dtype, "r", file.tell(), shape, "F" if by_columns else "C")
 
 
 def read_data(path: Path) -> npt.NDArray[Any]:
@@ -90,26 +100,30 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
         plain.seek(0)
         try:
             with gzip.open(plain) if packed else plain as file:
-                return _idx(path, file)
+                return _idx(path, file, plain)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileError(f"{path} is not a complete gzip file: {error}") from error
 
 
-def _idx(path: Path, file: Readable) -> npt.NDArray[Any]:
+def _idx(path: Path, file: Readable, plain: IO[bytes]) -> npt.NDArray[Any]:
     start = file.read(4)
     dtype = IDX.get(start[2:3]) if start[:2] == b"\0\0" and len(start) == 4 else None
     if dtype is None:
+        told = mistaken.in_place_of(path) or f"it starts with {start[:3].hex(' ')}"
         raise FileError(
             f"{path} must be a .npy file, or an IDX file, which starts with the bytes 00 00 and "
             f"one of {', '.join(code.hex() for code in IDX)}; "
-            f"it starts with {start[:3].hex(' ') or 'nothing'}"
+            f"{told}"
         )
     rank = start[3]
+    at = 4 + 4 * rank
     sizes = file.read(4 * rank)
     if len(sizes) != 4 * rank:
         raise FileError(f"{path} is not a complete IDX file: its header is cut off")
     shape = struct.unpack(f">{rank}I", sizes)
     expected = math.prod(shape) * dtype.itemsize
+    if file is plain and expected and os.fstat(plain.fileno()).st_size == at + expected:
+        return _native(np.memmap(path, dtype, "r", at, shape))
     content = _up_to(expected + 1, file)  # one more, to see whether it ends there
     if len(content) != expected:
         got = "more" if len(content) > expected else f"{len(content)}"
@@ -117,8 +131,12 @@ def _idx(path: Path, file: Readable) -> npt.NDArray[Any]:
             f"{path} is not a complete IDX file: {got} bytes follow its header, not {expected} "
             f"for {shape}"
         )
-    values = np.frombuffer(content, dtype).reshape(shape)
-    return values.astype(dtype.newbyteorder("="), copy=False)
+    return _native(np.frombuffer(content, dtype).reshape(shape))
+
+
+def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return numbers in the order of bytes that this machine has; those of one byte as they are."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _up_to(most: int, file: Readable) -> bytearray:
@@ -157,64 +175,3 @@ def labels_beside(path: Path) -> Path | None:
 
 def _of_labels(name: str) -> str:
     return name.replace("images", "labels").replace("idx3", "idx1")
-
-
-def write_pictures(path: Path, pictures: npt.NDArray[np.float32]) -> None:
-    """Write pictures (N, H, W) or (N, H, W, 3) in [0, 1]: `.npy` as they are, PNG as one sheet.
-
-    Raises:
-        InputError: The file name ends otherwise.
-        FileMissingError: There is no folder to write to.
-        PackageMissingError: PNG is wanted and Pillow is not installed.
-        FileAccessError: The file cannot be written.
-    """
-    check_output(path, PICTURES)
-    if path.suffix.lower() == ".npy":
-        write_array(path, pictures)
-        return
-    sheet = pillow().fromarray(to_uint8(tile(pictures)))
-    _write(path, lambda file: sheet.save(file, format="PNG"))
-
-
-def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write one `.npy` file.
-
-    Raises:
-        FileAccessError: The file cannot be written.
-    """
-    _write(path, lambda file: np.save(file, array, allow_pickle=False))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write one JSON file.
-
-    Raises:
-        FileAccessError: The file cannot be written.
-    """
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    _write(path, lambda file: file.write(text.encode()))
-
-
-def check_output(path: Path, suffixes: Sequence[str]) -> None:
-    """See before the work that its result can be written.
-
-    Raises:
-        InputError: The file name ends in none of the suffixes.
-        FileMissingError: There is no folder to write to.
-    """
-    if path.suffix.lower() not in suffixes:
-        raise InputError(f"the file name must end in {' or '.join(suffixes)}, got {str(path)!r}")
-    if not path.parent.is_dir():
-        raise FileMissingError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-def _write(path: Path, save: Callable[[IO[bytes]], object]) -> None:
-    """Write to a temporary file beside `path`, then rename: never half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with accessing(path):
-        try:
-            with temporary.open("wb") as file:
-                save(file)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +16,14 @@ import numpy.typing as npt
 from vae_onnx import evaluation
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.command import files
+from vae_onnx.command.rows import Rows
+from vae_onnx.engine import stream
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.evaluation import Labels
 from vae_onnx.pictures import drawing, paper
 from vae_onnx.pictures import files as pictures
-from vae_onnx.pictures.arrays import Shape, to_x
+from vae_onnx.pictures.arrays import Shape, as_batch, to_x
 
 DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
 INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
@@ -31,33 +34,33 @@ MASK: Final = "Its largest value is 1 of 255: all of it is nearly black; save a 
 Notes = Iterable[tuple[Path, str]]
 
 
-def read_images(options: argparse.Namespace, model: Autoencoder) -> Array:
+def read_images(options: argparse.Namespace, model: Autoencoder) -> Array | Rows:
     """Read what the command line names as x (N, channels, height, width); tell what was decided."""
     paths: list[Path] = options.images
     if paths[0].suffix.lower() == ".npy":
         if len(paths) > 1 or options.drawing or options.invert is not None:
             raise InputError("a .npy file stands alone, without --drawing and --[no-]invert")
-        return _to_x(paths[0], files.read_array(paths[0]), model.image_shape)
+        return _rows(paths[0], files.read_array(paths[0]), model.image_shape)
     if options.drawing:
         return _drawings(paths, options.invert, model.image_shape)
     return _pictures(paths, options.invert, model)
 
 
-def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Array, Labels | None]:
+def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Rows, Labels | None]:
     """Read the images as x (N, channels, height, width), and their classes if there are any."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit must be at least 1, got {options.limit}")
     images = files.read_data(options.data)
     path = options.labels or files.labels_beside(options.data)
     labels = None if path is None else files.read_data(path)
-    x = _to_x(options.data, images, image_shape)
+    x = _rows(options.data, images, image_shape)
     if labels is not None:
         evaluation.check_labels(labels, len(x))
-        labels = labels[: options.limit]
+        labels = np.array(labels[: options.limit])
     elif files.is_idx_of_images(options.data):
         said = "No file of labels lies beside it, so there is no kNN accuracy; --labels names one."
         _tell([(options.data, said)])
-    return x[: options.limit], labels
+    return x.first(options.limit), labels
 
 
 def _drawings(paths: Sequence[Path], invert: bool | None, image_shape: Shape) -> Array:
@@ -113,11 +116,34 @@ def _read(path: Path, invert: bool | None) -> pictures.Picture:
     return pictures.read(path, ground="white" if invert else "black")
 
 
-def _to_x(path: Path, images: npt.NDArray[Any], image_shape: Shape) -> Array:
-    if images.dtype == np.uint8 and images.size and images.max() == 1:
+def _rows(path: Path, images: npt.NDArray[Any], image_shape: Shape) -> Rows:
+    with _about(path):
+        batch = as_batch(images, image_shape)
+    if batch.dtype == np.uint8 and _are_zeros_and_ones(batch):
         _tell([(path, MASK)])
+
+    def some_to_x(some: npt.NDArray[Any]) -> Array:
+        with _about(path):
+            return to_x(some, image_shape)
+
+    return Rows(batch, some_to_x, image_shape)
+
+
+def _are_zeros_and_ones(batch: npt.NDArray[Any]) -> bool:
+    """Whether 1 is the largest number; most often the first block tells."""
+    largest = 0
+    for block in stream.blocks(batch, np.asarray):
+        largest = max(largest, int(block.max()))
+        if largest > 1:
+            return False
+    return largest == 1
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Say of which file an error is."""
     try:
-        return to_x(images, image_shape)
+        yield
     except (InputError, InputTypeError) as error:
         reader = "np.load" if path.suffix.lower() == ".npy" else "vae_onnx.command.files.read_idx"
         told = f" (images = {reader}({str(path)!r}); np.save writes what is taken)"

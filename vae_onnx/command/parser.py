@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import vae_onnx
-from vae_onnx import doctor
-from vae_onnx.command import files, verbs
+from vae_onnx import checks, doctor
+from vae_onnx.command import outputs, streams, verbs
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.evaluation import Settings
 
@@ -17,13 +17,16 @@ from vae_onnx.evaluation import Settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.out:
-            files.check_output(options.out, options.suffixes)
-        options.run(options)
-    except (VaeOnnxError, MemoryError) as error:
-        print(f"vae-onnx: error: {error}", file=sys.stderr)
-        return 1
+    with streams.spooling() as spool:
+        try:
+            if options.out:
+                wanted = options.format and f".{options.format}"
+                options.ending = outputs.suffix(options.out, options.suffixes, wanted)
+            spool.take(options, options.reads)
+            options.run(options)
+        except (VaeOnnxError, MemoryError) as error:
+            print(f"vae-onnx: error: {spool.name(str(error))}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -34,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="MODEL is the name of a bundled model (`vae-onnx info` lists them), a folder with "
         "encoder.onnx and decoder.onnx, or hf://owner/repo[@revision][/folder] on the Hugging Face "
         "Hub: pip install huggingface_hub; with HF_HUB_OFFLINE=1 from the cache alone. PNG files "
-        "need Pillow: pip install pillow.",
+        "need Pillow: pip install pillow. Instead of a file, - is standard input or output; pipes "
+        "and <(...) do as well.",
     )
     parser.add_argument("--version", action="version", version=vae_onnx.__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -45,13 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, verbs.encode, "images -> z (N, latent_dim), for a VAE the mean")
     _add_images(command)
     command.add_argument(
-        "-o", "--out", type=Path, help=".npy file; without it, z is printed, one row an image"
+        "-o", "--out", type=_path, help=".npy file; without it, z is printed, one row an image"
     )
     command.set_defaults(suffixes=(".npy",))
 
     command = _command(commands, verbs.decode, "z (N, latent_dim) -> pictures")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("z", type=Path, metavar="Z", help=".npy file, (N, latent_dim)")
+    command.add_argument("z", type=_path, metavar="Z", help=".npy file, (N, latent_dim)")
+    command.set_defaults(reads=("z",))
     _add_out(command)
 
     command = _command(commands, verbs.reconstruct, "images -> z -> pictures")
@@ -73,12 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
         "data",
-        type=Path,
+        type=_path,
         metavar="DATA",
         help=".npy file of images (uint8 in 0..255 or float in 0..1), or an IDX file such as "
         "t10k-images-idx3-ubyte(.gz), whose labels are found beside it",
     )
-    command.add_argument("--labels", type=Path, help=".npy or IDX file, a class for each image")
+    command.add_argument("--labels", type=_path, help=".npy or IDX file, a class for each image")
     command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
     command.add_argument(
         "--draws",
@@ -95,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
     )
-    command.add_argument("-o", "--out", type=Path, help=".json file to write the figures to")
-    command.set_defaults(suffixes=(".json",))
+    command.add_argument("-o", "--out", type=_path, help=".json file to write the figures to")
+    command.set_defaults(suffixes=(".json",), reads=("data", "labels"))
 
     command = _command(commands, verbs.grid, "the 2-D latent space, decoded side by side")
     command.add_argument("model", metavar="MODEL")
@@ -107,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, verbs.save, "the files of a model -> a folder, such as ./MODEL")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="made if it is missing")
+    command.add_argument("folder", type=_path, metavar="FOLDER", help="made if it is missing")
     command.add_argument(
         "--overwrite", action="store_true", help="put it in the place of another model there"
     )
@@ -142,16 +147,17 @@ def _command(
     summary: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=summary, description=summary)
-    command.set_defaults(run=run, out=None, suffixes=files.PICTURES)
+    command.set_defaults(run=run, out=None, suffixes=outputs.PICTURES, format=None, reads=())
     return command
 
 
 def _add_images(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(reads=("images",))
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
         "images",
         nargs="+",
-        type=Path,
+        type=_path,
         metavar="IMAGE",
         help="one .npy file (uint8 in 0..255 or float in 0..1), or picture files of the model's "
         "size",
@@ -174,7 +180,16 @@ def _add_out(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-o",
         "--out",
-        type=Path,
+        type=_path,
         required=True,
         help=".npy: the pictures, float32 in 0..1; .png: one sheet of all",
     )
+    command.add_argument(
+        "--format",
+        choices=[suffix.removeprefix(".") for suffix in outputs.PICTURES],
+        help="which of the two, where the name does not tell, as - does not (then npy)",
+    )
+
+
+def _path(text: str) -> Path:
+    return checks.path(text, "path")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 
 import vae_onnx
 from vae_onnx import contract, evaluation
-from vae_onnx.command import files, inputs
-from vae_onnx.engine import progress
+from vae_onnx.command import files, inputs, outputs, rows, streams
+from vae_onnx.engine import progress, sizes
+from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError
 from vae_onnx.evaluation import Settings
+from vae_onnx.posterior import Posterior
 
 
 def info(options: argparse.Namespace) -> None:
@@ -26,36 +30,44 @@ def info(options: argparse.Namespace) -> None:
 def encode(options: argparse.Namespace) -> None:
     """Images -> z."""
     model = vae_onnx.load(options.model)
-    z = model.encode(inputs.read_images(options, model))
+    x = inputs.read_images(options, model)
+    z = map(model.encode, rows.blocks(x))
     if options.out:
-        files.write_array(options.out, z)
-    else:
-        np.savetxt(sys.stdout, z, fmt="%.6f", delimiter="\t")
+        outputs.write_array(options.out, len(x), z)
+        return
+    for block in z:
+        np.savetxt(sys.stdout, block, fmt="%.6f", delimiter="\t")
 
 
 def decode(options: argparse.Namespace) -> None:
     """Latent codes z -> pictures."""
     model = vae_onnx.load(options.model)
-    files.write_pictures(options.out, model.decode(files.read_array(options.z)))
+    z = files.read_array(options.z)
+    if not z.ndim or not len(z) or not sizes.fit(z.shape[1:], model.latent_shape):
+        z = model.decoder.as_rows(z)  # of one code, or an error
+    _write_pictures(options, len(z), map(model.decode, rows.blocks(z)))
 
 
 def reconstruct(options: argparse.Namespace) -> None:
     """Images -> z -> pictures."""
     model = vae_onnx.load(options.model)
     rng = None if options.seed is None else _rng(options.seed)
-    images = inputs.read_images(options, model)
-    files.write_pictures(options.out, model.reconstruct(images, rng))
+    x = inputs.read_images(options, model)
+    _write_pictures(options, len(x), (model.reconstruct(block, rng) for block in rows.blocks(x)))
 
 
 def sample(options: argparse.Namespace) -> None:
     """Draws from the prior -> pictures."""
     rng = _rng(options.seed)
-    files.write_pictures(options.out, vae_onnx.load(options.model).sample(options.n, rng))
+    model = vae_onnx.load(options.model)
+    z = model.sample_codes(options.n, rng)
+    _write_pictures(options, len(z), model.decode_iter(z))
 
 
 def grid(options: argparse.Namespace) -> None:
     """The 2-D latent space as one sheet of pictures."""
-    files.write_pictures(options.out, vae_onnx.load(options.model).grid(options.side))
+    pictures = vae_onnx.load(options.model).grid(options.side)
+    _write_pictures(options, len(pictures), [pictures])
 
 
 def save(options: argparse.Namespace) -> None:
@@ -68,10 +80,16 @@ def evaluate(options: argparse.Namespace) -> None:
     settings = Settings(options.draws, options.k, options.seed)
     model = vae_onnx.load(options.model)
     x, labels = inputs.read_data(options, model.image_shape)
-    has_prior = contract.has_normal_prior(model.metadata, model.kind)
-    codes = model.posterior(x) if has_prior else model.encode(x)
+    codes: Array | Posterior
+    if not contract.has_normal_prior(model.metadata, model.kind):
+        codes = np.concatenate([model.encode(block) for block in rows.blocks(x)])
+    else:
+        parts = [model.posterior(block) for block in rows.blocks(x)]
+        codes = Posterior(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("mu", "log_var"))
+        )
     result = evaluation.evaluate(
-        x,
+        cast(Array, x),
         codes,
         model.decoder.to_x_recon,
         labels,
@@ -81,8 +99,9 @@ def evaluate(options: argparse.Namespace) -> None:
     )
     name = model.metadata.get("name", model.folder.name)
     if options.out:
-        files.write_json(options.out, {"model": name, "data": options.data.name, **result})
-    print(evaluation.table(f"{name}, {options.data.name},", result))
+        outputs.write_json(options.out, {"model": name, "data": options.data.name, **result})
+    elsewhere = sys.stderr if options.out == streams.STANDARD else sys.stdout
+    print(evaluation.table(f"{name}, {options.data.name},", result), file=elsewhere)
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -96,6 +115,10 @@ def bench(options: argparse.Namespace) -> None:
         precision=options.precision,
     )
     print(table(model, bench(model, options.batch_sizes, options.rounds)))
+
+
+def _write_pictures(options: argparse.Namespace, count: int, blocks: Iterable[Array]) -> None:
+    outputs.write_pictures(options.out, options.ending, count, blocks)
 
 
 def _rng(seed: int) -> np.random.Generator:

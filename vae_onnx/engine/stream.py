@@ -48,14 +48,25 @@ def blocks(
     return _of_items(source, to_rows, most, name)
 
 
+def forget(block: Rows) -> None:
+    """Let go of the pages of a memory map that a block lies in: what is read is read anew.
+
+    Otherwise all of a file comes to count as memory in use.
+    """
+    mapping = _mapping(block)
+    if mapping is None:
+        return
+    first = block.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    start = first - first % mmap.PAGESIZE
+    mapping.madvise(mmap.MADV_DONTNEED, start, first + block.nbytes - start)
+
+
 def _of_array(array: Rows, most: int, name: str | None) -> Iterator[Rows]:
     starts = range(0, len(array), most)
-    mapping = _mapping(array)
     for start in progress.track(starts, name) if name else starts:
         block = array[start : start + most]
         yield block
-        if mapping:
-            _forget(mapping, block)
+        forget(block)
 
 
 def _of_items(
@@ -86,10 +97,3 @@ def _mapping(array: Rows) -> mmap.mmap | None:
         base = base.base
     known = isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
     return base if known and array.flags.c_contiguous else None
-
-
-def _forget(mapping: mmap.mmap, block: Rows) -> None:
-    """Let go of the pages of a block: else all of the file comes to count as memory in use."""
-    first = block.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
-    start = first - first % mmap.PAGESIZE
-    mapping.madvise(mmap.MADV_DONTNEED, start, first + block.nbytes - start)

@@ -1,6 +1,7 @@
 // @ts-check
-// A picture as a camera, a scanner or a file gives it -> ink. The rules are those of the demo's reader in
-// Python, step by step, so that both see the same drawing.
+// A picture as a camera, a scanner or a file gives it -> ink. Both this and the reader in Python see the same
+// drawing, which the tests compare; where paper is uneven that one lays a surface through it, and this one
+// takes one level for all of it.
 
 import { checkInteger, isBytes, typeName } from "./checks.js";
 import { InputError, InputTypeError } from "./errors.js";
@@ -32,7 +33,7 @@ export function pictureToInk(picture, { lossless = false } = {}) {
   // The rim is paper, and paper is dark in what the models know.
   const light = levels(rim(grey, height, width)).median <= (low + high) / 2 ? grey : grey.map((v) => 255 - v);
   const clean = levels(rim(light, height, width)).high === 0 && levels(light).median === 0;
-  return { ink: lossless && clean ? light : stretched(light), height, width };
+  return { ink: lossless && clean ? boldened(light) : stretched(light), height, width };
 }
 
 /** @param {import("./vae.js").Picture} picture */
@@ -134,6 +135,16 @@ function stretched(light) {
   }
   const foot = paper + FOOT * (drawn - paper);
   return light.map((value) => Math.min(255, Math.max(0, ((value - foot) / (drawn - foot)) * 255)));
+}
+
+/**
+ * A drawing on clean paper, its boldest ink made 255.
+ *
+ * @param {Uint8Array} light
+ */
+function boldened(light) {
+  const { high } = levels(light);
+  return light.map((value) => Math.round((value * 255) / high));
 }
 
 /**

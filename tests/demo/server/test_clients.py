@@ -61,7 +61,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("decode", {"z": [1, 2, 3]}, r"must have shape \(N, 2\)"),
     ("decode", {"z": [[0, 0]] * 257}, "at most 256"),
     ("decode", {"z": [[1], [1, 2]]}, "z must be a list of numbers"),
-    ("encode", {"image": "text"}, "not a picture that can be read"),
+    ("encode", {"image": "text"}, "not a picture that can be taken"),
     ("encode", {"image": "near"}, "the image cannot be opened; an image is"),
 ]
 RAW_FAULTS: list[tuple[str, list[Any], str]] = [  # which a schema keeps from the tools
