@@ -268,7 +268,7 @@ def files() -> dict[str, tuple[bytes, str]]:
         ),
         "print.jpg": (saved(digit.convert("CMYK"), "JPEG"), "Inks of print"),
         "deep.png": (saved(deep, "PNG"), "16 bits a pixel"),
-        "clear.png": (saved(clear, "PNG"), "transparent counts as paper"),
+        "clear.png": (saved(clear, "PNG"), "transparent counts as white paper"),
     }
 
 
