@@ -72,14 +72,15 @@ test-demo: $(VENV)/.all
 	! build/demo/bin/python -I -c "import torch" 2>/dev/null
 	$(BIN)/python -m demo.screenshot --python build/demo/bin/python --out build/demo/demo.png
 
-# What a bare machine fetches, though this one may have it: on a PATH with hardly anything.
+# What a bare machine fetches, though this one may have it: on a PATH without those programs.
 test-bare: $(VENV)/.all
 	rm -rf build/bare
 	$(MAKE) VENV=build/bare build/bare/.demo
 	build/bare/bin/pip install --quiet --group browser
 	mkdir build/bare/path
-	for name in apt-get dpkg dpkg-deb rm sh tar; do \
-	  ln -s "$$(command -v $$name)" build/bare/path; done
+	for program in /usr/bin/* /bin/*; do case "$${program##*/}" in \
+	  node|npm|npx|cmake|cc|c++|*gcc*|*g++*|*clang*|*chrom*|curl) ;; \
+	  *) ln -sf "$$program" build/bare/path ;; esac; done
 	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.tools $(TOOLS)
 	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.screenshot --out build/bare/demo.png
 

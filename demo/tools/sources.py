@@ -88,6 +88,9 @@ def _from_debian(package: str, home: Path) -> str:
         run(*apt, "install", "--yes", "--no-install-recommends", "--download-only", package)
         for archive in Path(folder, "archives").glob("*.deb"):
             run("dpkg-deb", "--extract", str(archive), str(root))
+        for name in ("lib", "lib64"):  # as Debian 13 has them, in a package that nothing asks for
+            if not (root / name).exists():
+                (root / name).symlink_to(f"usr/{name}")
         # What the system has itself comes from there: its C library fits its loader.
         (root / "missing").mkdir()
         for library in root.glob("usr/lib/*-linux-gnu*/lib*.so*"):
