@@ -347,7 +347,7 @@ def foreign_graph(folder):
     [
         (
             without_card,
-            "card.json is missing; in a clone of vae-onnx, `python -m export onnx` writes it",
+            "card.json is missing; `python -m export onnx` writes it",
         ),
         (without_graphs, "encoder.onnx is missing or no file"),
         (old_card, "is not a card of this version (KeyError: 'sha256')"),
