@@ -9,8 +9,9 @@ Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `d
 `posterior` (what it can do), `latent` (places in its latent space), `likelihood` and `evaluation`
 (how good it is). Below them are the rooms `pictures` (what goes in and comes out), `engine` (how a
 graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
-line. `errors`, `checks` and `terminal` (where is printed) serve all;
-`packing` is for programs that PyInstaller makes.
+line. `errors`, `checks` and `terminal` (where is printed) serve all; `packing` is for programs that
+PyInstaller makes. Apart from these, `crossing` makes a model folder of graphs that exist already
+(`adopt`, with onnx), and `vae_onnx.torch` of models of PyTorch.
 """
 
 import importlib
@@ -22,6 +23,8 @@ from vae_onnx.errors import (
     ClosedError,
     DeviceError,
     DeviceWarning,
+    ExportError,
+    ExportWarning,
     FileAccessError,
     FileError,
     FileMissingError,
@@ -35,6 +38,7 @@ from vae_onnx.errors import (
 if TYPE_CHECKING:
     from vae_onnx import likelihood
     from vae_onnx.autoencoder import Autoencoder
+    from vae_onnx.crossing.adopting import adopt
     from vae_onnx.decoder import Decoder
     from vae_onnx.encoder import Encoder
     from vae_onnx.loading import load, models
@@ -50,6 +54,8 @@ __all__ = [
     "DeviceError",
     "DeviceWarning",
     "Encoder",
+    "ExportError",
+    "ExportWarning",
     "FileAccessError",
     "FileError",
     "FileMissingError",
@@ -59,6 +65,7 @@ __all__ = [
     "PackageMissingError",
     "Posterior",
     "VaeOnnxError",
+    "adopt",
     "drawing_to_x",
     "likelihood",
     "load",
@@ -75,6 +82,7 @@ __version__ = "0.1.0"
 _HOME = {
     **{name: name.lower() for name in ("Autoencoder", "Decoder", "Encoder", "Posterior")},
     **dict.fromkeys(("load", "models"), "loading"),
+    "adopt": "crossing.adopting",
     "drawing_to_x": "pictures.drawing",
     "read_picture": "pictures.files:read",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from vae_onnx import checks, latent
+from vae_onnx import checks, contract, latent
 from vae_onnx.decoder import Decoder
 from vae_onnx.encoder import Encoder
-from vae_onnx.engine import stream
+from vae_onnx.engine import sizes, stream
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.ortvalues import to_ortvalue
 from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, InputError
-from vae_onnx.pictures.arrays import as_batch
 from vae_onnx.posterior import Posterior
+
+if TYPE_CHECKING:
+    from vae_onnx.evaluation import Scores
 
 IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
 SIDE: Final = 10_000  # of a grid: a hundred million pictures
@@ -48,8 +49,10 @@ class Autoencoder:
         encoder: The encoder alone.
         decoder: The decoder alone.
         kind: "vae" or "ae".
-        latent_dim: Numbers per image in the latent space.
-        image_shape: (channels, height, width).
+        latent_shape: Of the code of one image: (latent_dim,), or (channels, height, width) of a map
+            of codes, where -1 is a size that follows from the image's.
+        image_shape: (channels, height, width); -1 is any size that is a multiple of
+            `size_multiple`.
         precision: Which variant it is.
 
     Raises:
@@ -74,8 +77,9 @@ class Autoencoder:
         self.decoder = Decoder(decoder, device=chosen, threads=threads)
         self._check_pair()
         self.kind = self.encoder.kind
-        self.latent_dim = self.encoder.latent_dim
+        self.latent_shape = self.encoder.latent_shape
         self.image_shape = self.encoder.image_shape
+        self.size_multiple = self.encoder.size_multiple
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -84,6 +88,11 @@ class Autoencoder:
         return MappingProxyType(
             {key: value for key, value in ours.items() if theirs.get(key) == value}
         )
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers per image in the latent space; see `contract.latent_dim`."""
+        return self.encoder.latent_dim
 
     @property
     def folder(self) -> Path:
@@ -115,13 +124,15 @@ class Autoencoder:
         self.close()
 
     def __repr__(self) -> str:
+        flat = len(self.latent_shape) == 1
+        code = f"latent_dim {self.latent_dim}" if flat else f"latent_shape {self.latent_shape}"
         return (
             f"<{self.metadata.get('name', self.folder)}: {self.kind}, "
-            f"latent_dim {self.latent_dim}, image_shape {self.image_shape}>"
+            f"{code}, image_shape {self.image_shape}>"
         )
 
     def encode(self, images: npt.ArrayLike) -> Array:
-        """Return z (N, latent_dim); see `Encoder.encode`."""
+        """Return z (N, *latent_shape); see `Encoder.encode`."""
         return self.encoder.encode(images)
 
     def posterior(self, images: npt.ArrayLike) -> Posterior:
@@ -129,7 +140,7 @@ class Autoencoder:
         return self.encoder.posterior(images)
 
     def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
-        """Return the pictures (N, height, width) at z (N, latent_dim); see `Decoder.decode`."""
+        """Return the pictures (N, height, width) at z (N, *latent_shape); see `Decoder.decode`."""
         return self.decoder.decode(z, out)
 
     def encode_iter(
@@ -148,16 +159,14 @@ class Autoencoder:
             progress: Show on the terminal how far it has come.
 
         Yields:
-            z (up to `rows`, latent_dim), in the order of the images.
+            z (up to `rows`, *latent_shape), in the order of the images.
 
         Raises:
             InputTypeError: A dtype is neither uint8 nor float.
             InputError: Wrong shape or range, NaN, no image, or `rows` is below 1.
         """
         name = "encoded" if progress else None
-        blocks = stream.blocks(
-            images, lambda some: as_batch(some, self.image_shape), rows=rows, name=name
-        )
+        blocks = stream.blocks(images, self.encoder.as_batch, rows=rows, name=name)
         return map(self.encode, blocks)
 
     def decode_iter(
@@ -170,7 +179,7 @@ class Autoencoder:
         """Decode more z than their pictures fit into memory, block by block.
 
         Args:
-            z: (N, latent_dim), a memory map too; or an iterable of single z or batches of them.
+            z: (N, *latent_shape), a memory map too; or an iterable of single z or batches.
             rows: Most pictures that are given out at once.
             progress: Show on the terminal how far it has come.
 
@@ -193,7 +202,7 @@ class Autoencoder:
                 numpy array. The values are not looked at.
 
         Returns:
-            z (N, latent_dim) as in `encode`; `torch.from_dlpack` and its like take it uncopied.
+            z (N, *latent_shape) as in `encode`; `torch.from_dlpack` and its like take it uncopied.
 
         Raises:
             InputTypeError: x is none of these, or not float32.
@@ -206,7 +215,7 @@ class Autoencoder:
         """Decode a batch where it lies, on a GPU for example, and leave the result there.
 
         Args:
-            z: (N, latent_dim) float32, contiguous, otherwise as in `encode_ortvalue`.
+            z: (N, *latent_shape) float32, contiguous, otherwise as in `encode_ortvalue`.
 
         Returns:
             x_recon as the graph gives it, (N, channels, height, width) float32 in [0, 1].
@@ -215,7 +224,7 @@ class Autoencoder:
             InputTypeError: z is none of these, or not float32.
             InputError: Wrong shape, not contiguous, or on a device where the model runs on the CPU.
         """
-        (x_recon,) = self.decoder.graph.on_device(to_ortvalue(z, "z", (self.latent_dim,)))
+        (x_recon,) = self.decoder.graph.on_device(to_ortvalue(z, "z", self.latent_shape))
         return x_recon
 
     def reconstruct(self, images: npt.ArrayLike, rng: np.random.Generator | None = None) -> Array:
@@ -236,24 +245,46 @@ class Autoencoder:
         return self.decode(z)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """Decode n draws of z ~ N(0, I).
+        """Decode n draws of z ~ N(0, I), or of a Gaussian where the codes lie.
 
-        For a VAE these are draws from the model, each the mean of p(x | z). An AE was never
-        asked to fill the prior: there the pictures show what lies at those places, no more.
+        For a VAE whose prior that is, these are draws from the model, each the mean of p(x | z).
+        Where the metadata state no prior, z is drawn with the mean and deviation of the codes that
+        they tell of (Ghosh et al. 2020, section 4, with a diagonal covariance), or else from
+        N(0, I): there the pictures show what lies at those places, no more.
 
         Args:
             n: How many, at least 1.
             rng: Source of the draws, `np.random.default_rng(seed)`.
 
         Returns:
-            (n, height, width) float32 in [0, 1], or (n, height, width, 3) for a colour model.
+            (n, height, width) float32 in [0, 1], or (n, height, width, channels) of several.
 
         Raises:
             InputTypeError: n is no integer or `rng` no generator.
-            InputError: n is below 1.
+            InputError: n is below 1, or the model takes images of any size: `decode` a z of yours.
+            GraphError: The metadata about the codes are damaged.
         """
-        shape = (checks.integer(n, "n", at_least=1), self.latent_dim)
-        return self.decode(checks.generator(rng).standard_normal(shape, dtype=np.float32))
+        return self.decode(self.sample_codes(n, rng))
+
+    def sample_codes(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw the z (n, *latent_shape) that `sample` decodes; arguments and errors are its own."""
+        n, rng = checks.integer(n, "n", at_least=1), checks.generator(rng)
+        if not sizes.are_fixed(self.latent_shape):
+            raise InputError(
+                f"sample() does not know how large to draw; decode z of shape "
+                f"(n, {sizes.text(self.latent_shape)}) of your own"
+            )
+        z = rng.standard_normal((n, *self.latent_shape), dtype=np.float32)
+        if contract.has_normal_prior(self.metadata, self.kind):
+            return z
+        mean, std = (
+            contract.codes(self.metadata, key, self.latent_shape)
+            for key in ("latent_mean", "latent_std")
+        )
+        if mean is None or std is None:
+            return z
+        shape = (-1, *(1,) * (len(self.latent_shape) - 1))
+        return mean.reshape(shape) + std.reshape(shape) * z
 
     def interpolate(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int) -> Array:
         """Decode the straight line in the latent space from image a to image b.
@@ -280,7 +311,7 @@ class Autoencoder:
         """Decode a side x side grid of a 2-D latent space.
 
         A VAE's grid stands at the quantiles of its prior, so that every picture has the same
-        share of it. An AE has no prior: its grid spans the codes of its training images.
+        share of it. Where there is none, as for an AE, it spans the codes of the training images.
 
         Args:
             side: Pictures a side, at least 1.
@@ -292,36 +323,59 @@ class Autoencoder:
         Raises:
             InputTypeError: `side` is no integer.
             InputError: `side` is below 1 or above 10,000, or the latent space is not 2-D.
-            GraphError: The AE's graphs do not tell the range of their codes.
+            GraphError: There is no prior, and the graphs do not tell the range of their codes.
         """
         side = checks.integer(side, "side", at_least=1, at_most=SIDE)
-        if self.latent_dim != 2:
-            raise InputError(f"grid() needs a 2-D latent space, this one has {self.latent_dim}")
-        if self.kind == "vae":
+        if self.latent_shape != (2,):
+            flat = len(self.latent_shape) == 1
+            got = self.latent_dim if flat else f"the shape ({sizes.text(self.latent_shape)})"
+            raise InputError(f"grid() needs a 2-D latent space, this one has {got}")
+        if contract.has_normal_prior(self.metadata, self.kind):
             axis = latent.prior_axis(side)
             return self.decode(latent.plane(axis, axis))
         low, high = self.latent_range()
         axes = np.linspace(low, high, side, dtype=np.float32)
         return self.decode(latent.plane(axes[:, 0], axes[:, 1]))
 
+    def score(
+        self, images: npt.ArrayLike, rng: np.random.Generator | None = None, draws: int = 16
+    ) -> Scores:
+        """Tell how well the model knows each image, which finds those that are unlike the others.
+
+        Args:
+            images: As in `encode`.
+            rng: Source of a VAE's noise; `np.random.default_rng(0)` unless given.
+            draws: Samples of the noise per image.
+
+        Returns:
+            A number for each image: its reconstruction error, and its nats where the metadata state
+            a likelihood; see `vae_onnx.evaluation.Scores`.
+
+        Raises:
+            InputTypeError, InputError: As `encode`, or `draws` is below 1.
+            GraphError: The metadata about the likelihood are damaged.
+        """
+        from vae_onnx import evaluation
+
+        rng = np.random.default_rng(0) if rng is None else checks.generator(rng)
+        return evaluation.score(self, images, rng, checks.integer(draws, "draws", at_least=1))
+
     def latent_range(self) -> tuple[Array, Array]:
         """Return where the codes of the training images lie: their 1 % and 99 % quantiles.
 
         Returns:
-            low and high, (latent_dim,) each.
+            low and high, (latent_dim,) each, or of a map of codes (channels,).
 
         Raises:
             GraphError: The graphs carry no usable `latent_range`.
         """
-        try:
-            low, high = json.loads(self.metadata["latent_range"])
-            bounds = np.array([low, high], np.float32).reshape(2, self.latent_dim)
-        except (KeyError, TypeError, ValueError) as error:
+        bounds = contract.codes(self.metadata, "latent_range", self.latent_shape)
+        if bounds is None:
             raise GraphError(
-                f"{self.folder}: the metadata `latent_range` must be a JSON list of two lists of "
-                f"{self.latent_dim} numbers; {EXPORTING} writes it. Without it, decode places of "
-                "your own: model.decode(vae_onnx.latent.plane(horizontal, vertical))"
-            ) from error
+                f"{self.folder}: the metadata must tell by `latent_range` where the codes of the "
+                f"training images lie; {EXPORTING} writes it. Without it, decode places of your "
+                "own: model.decode(vae_onnx.latent.plane(horizontal, vertical))"
+            )
         return bounds[0], bounds[1]
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -372,7 +426,7 @@ class Autoencoder:
         return path
 
     def _check_pair(self) -> None:
-        for what in ("latent_dim", "image_shape"):
+        for what in ("latent_shape", "image_shape"):
             ours, theirs = getattr(self.encoder, what), getattr(self.decoder, what)
             if ours != theirs:
                 raise GraphError(

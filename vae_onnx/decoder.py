@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
+from vae_onnx.contract import latent_dim, picture_shape
+from vae_onnx.engine import sizes
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import remedies
-from vae_onnx.pictures.arrays import Shape, from_x
+from vae_onnx.pictures.arrays import from_x
 
 FLOAT32: Final = np.dtype(np.float32)
 
@@ -30,8 +33,8 @@ class Decoder:
 
     Attributes:
         graph: The file, opened.
-        latent_dim: Numbers per picture in the latent space.
-        image_shape: (channels, height, width).
+        latent_shape: Of the code of one picture, as `Encoder.latent_shape`.
+        image_shape: (channels, height, width); -1 is a size that follows from the code's.
 
     Raises:
         FileMissingError: There is no such file.
@@ -48,53 +51,58 @@ class Decoder:
     ) -> None:
         self.graph = graph = Graph(path, pick(device), threads)
         graph.expect({"z"}, {"x_recon"})
-        (self.latent_dim,) = graph.expect_port(graph.inputs["z"], rank=2)
-        channels, height, width = graph.expect_port(graph.outputs["x_recon"], rank=4)
-        self.image_shape: Shape = (channels, height, width)
+        self.latent_shape = graph.expect_port(graph.inputs["z"], 2, 4)
+        self.image_shape = picture_shape(graph, graph.outputs["x_recon"])
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What the graph says of itself."""
         return self.graph.metadata
 
+    @property
+    def latent_dim(self) -> int:
+        """Numbers per picture in the latent space; see `contract.latent_dim`."""
+        return latent_dim(self.latent_shape)
+
     def decode(self, z: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the pictures that stand at z: the means of p(x | z), in [0, 1].
 
         Args:
-            z: (N, latent_dim), or (latent_dim,) for one picture; finite numbers.
+            z: (N, *latent_shape), or latent_shape for one picture; finite numbers.
             out: Where to write them: C-contiguous float32 of the shape that is returned.
 
         Returns:
-            (N, height, width) float32, or (N, height, width, 3) for a colour model.
+            (N, height, width) float32, or (N, height, width, channels) where those are several.
 
         Raises:
             InputTypeError: z does not hold real numbers, or `out` is no float32 array.
             InputError: Wrong shape, NaN or infinity, or no row; or `out` cannot be written to.
         """
         rows = self.as_rows(z)
-        if out is None:
-            (x_recon,) = self.graph.batched(rows, np.asarray)
-            return from_x(x_recon)
-        channels, height, width = self.image_shape
-        pictures = (height, width) if channels == 1 else (height, width, channels)
-        _check_out(out, (len(rows), *pictures))
-        if channels > 1:  # the graph has the channels first
-            np.copyto(out, self.decode(rows))
-        else:
-            self.graph.batched(rows, np.asarray, [out.reshape(len(rows), *self.image_shape)])
-        return out
+        make = _channels_last if out is None else partial(_within, out)
+        plain = out is None and self.image_shape[0] == 1  # what the graph gives is what is returned
+        (x_recon,) = self.graph.batched(rows, np.asarray, None if plain else make)
+        return from_x(x_recon) if out is None else out
+
+    def to_x_recon(self, z: npt.ArrayLike) -> Array:
+        """Return what the graph itself gives, (N, channels, height, width); z as in `decode`."""
+        (x_recon,) = self.graph.batched(self.as_rows(z), np.asarray)
+        return x_recon
 
     def as_rows(self, z: npt.ArrayLike) -> Array:
-        """Return z as what the graph takes, (N, latent_dim) float32; errors as in `decode`."""
+        """Return z as what the graph takes, (N, *latent_shape) float32; errors as in `decode`."""
         array = z if type(z) is np.ndarray else checks.array(z, "z")
         if array.dtype.kind not in "fiu":
             remedy = remedies.said(remedies.numbers(array, checks.expression(z, "z")))
             raise InputTypeError(f"z must hold real numbers, got {array.dtype}{remedy}")
-        rows = array[np.newaxis] if array.ndim == 1 else array
-        if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.latent_dim:
-            raise InputError(
-                f"z must have shape (N, {self.latent_dim}) with N >= 1, got {array.shape}"
-            )
+        rows = array[np.newaxis] if array.ndim == len(self.latent_shape) else array
+        if (
+            len(rows.shape) == 0
+            or len(rows) == 0
+            or not sizes.fit(rows.shape[1:], self.latent_shape)
+        ):
+            wanted = sizes.text(self.latent_shape)
+            raise InputError(f"z must have shape (N, {wanted}) with N >= 1, got {array.shape}")
         if rows.dtype != FLOAT32 or not rows.flags.c_contiguous:
             with np.errstate(over="ignore"):
                 rows = np.ascontiguousarray(rows, dtype=np.float32)
@@ -102,6 +110,20 @@ class Decoder:
         if not math.isfinite(np.vdot(rows, rows)) and not np.isfinite(rows).all():
             raise InputError("z must be finite in float32, got NaN or infinity")
         return rows
+
+
+def _channels_last(shape: tuple[int, ...]) -> Array:
+    """Make an array of the shape (N, channels, height, width) whose channels lie side by side."""
+    count, channels, height, width = shape
+    return np.empty((count, height, width, channels), np.float32).transpose(0, 3, 1, 2)
+
+
+def _within(out: Array, shape: tuple[int, ...]) -> Array:
+    """Return a view of `out` in the shape (N, channels, height, width)."""
+    count, channels, height, width = shape
+    pictures = (count, height, width)
+    _check_out(out, pictures if channels == 1 else (*pictures, channels))
+    return out.reshape(*pictures, channels).transpose(0, 3, 1, 2)
 
 
 def _check_out(out: Array, shape: tuple[int, ...]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy.typing as npt
 
 from vae_onnx import checks
+from vae_onnx.contract import latent_dim, picture_shape, size_multiple
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import GraphError, InputError, InputTypeError
-from vae_onnx.pictures.arrays import Shape, as_batch, check_range, scale
+from vae_onnx.pictures.arrays import as_batch, check_range, scale
 from vae_onnx.posterior import Posterior
 
 Kind = Literal["vae", "ae"]
@@ -29,8 +30,11 @@ class Encoder:
     Attributes:
         graph: The file, opened.
         kind: "vae" or "ae", read off the outputs of the graph.
-        latent_dim: Numbers per image in the latent space.
-        image_shape: (channels, height, width).
+        latent_shape: Of the code of one image: (latent_dim,), or (channels, height, width) of a map
+            of codes, where -1 is a size that follows from the image's.
+        image_shape: (channels, height, width); -1 is any size that is a multiple of
+            `size_multiple`.
+        size_multiple: 1 where the graph states none.
 
     Raises:
         FileMissingError: There is no such file.
@@ -48,20 +52,25 @@ class Encoder:
         self.graph = graph = Graph(path, pick(device), threads)
         graph.expect({"x"}, {"mu", "log_var"}, {"z"})
         self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
-        channels, height, width = graph.expect_port(graph.inputs["x"], rank=4)
-        self.image_shape: Shape = (channels, height, width)
-        latent_dims = {graph.expect_port(port, rank=2) for port in graph.outputs.values()}
-        if len(latent_dims) > 1:
-            raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(latent_dims)}")
-        ((self.latent_dim,),) = latent_dims
+        self.image_shape = picture_shape(graph, graph.inputs["x"])
+        self.size_multiple = size_multiple(graph)
+        shapes = {graph.expect_port(port, 2, 4) for port in graph.outputs.values()}
+        if len(shapes) > 1:
+            raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(map(str, shapes))}")
+        (self.latent_shape,) = shapes
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What the graph says of itself."""
         return self.graph.metadata
 
+    @property
+    def latent_dim(self) -> int:
+        """Numbers per image in the latent space; see `contract.latent_dim`."""
+        return latent_dim(self.latent_shape)
+
     def encode(self, images: npt.ArrayLike) -> Array:
-        """Return z (N, latent_dim): the AE's code, or the mean of the VAE's q(z | x).
+        """Return z (N, *latent_shape): the AE's code, or the mean of the VAE's q(z | x).
 
         Args:
             images: uint8 in [0, 255] or float in [0, 1]; see `vae_onnx.pictures.arrays.to_x`.
@@ -83,8 +92,12 @@ class Encoder:
             raise InputTypeError("an AE has no posterior: its code is a point; use encode()")
         return Posterior(**self._run(images))
 
+    def as_batch(self, images: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return images as (N, channels, height, width), unscaled; errors as in `encode`."""
+        return as_batch(images, self.image_shape, self.size_multiple)
+
     def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        batch = as_batch(images, self.image_shape)
+        batch = self.as_batch(images)
         try:
             outputs = self.graph.batched(batch, scale)
         except InputError:  # of some rows; the remedy is to follow from all

@@ -55,6 +55,74 @@ class DeviceWarning(UserWarning):
     """A model runs, but elsewhere than it might."""
 
 
+class ExportError(VaeOnnxError):
+    """A model of somebody else's cannot become a pair of graphs as it is; nothing was written."""
+
+
+class ModelTypeError(ExportError, TypeError):
+    """What was given is no module, method or function: a state dict, a class, a scripted module."""
+
+
+class ModelRunError(ExportError, RuntimeError):
+    """The model itself raises on the pictures, or on its own codes."""
+
+
+class OutputError(ExportError, TypeError):
+    """What comes out of the model is not understood, or is of a kind that cannot be taken."""
+
+
+class OutputShapeError(ExportError, ValueError):
+    """What comes out of the model has another shape than its input suggests."""
+
+
+class NotFiniteError(ExportError, ArithmeticError):
+    """The model gives NaN or infinity."""
+
+
+class DrawsError(ExportError, ValueError):
+    """The model draws: two runs on the same pictures differ."""
+
+
+class BatchError(ExportError, ValueError):
+    """The size of a batch is baked in, or a row depends on the others in its batch."""
+
+
+class SizeError(ExportError, ValueError):
+    """Height and width are baked in, or no multiple of any number fits."""
+
+
+class SpreadError(ExportError, ValueError):
+    """The second output of an encoder may be no log variance."""
+
+
+class ExporterError(ExportError, RuntimeError):
+    """An exporter cannot do it, or a graph cannot be brought to the opset of all hosts."""
+
+
+class ParityError(ExportError, RuntimeError):
+    """A graph does not compute what the model computes that it was made from."""
+
+
+class PixelRangeError(ExportError, ValueError):
+    """Pictures come back better where the pixels are taken to be in another range."""
+
+
+class ReconstructionError(ExportError, ValueError):
+    """Pictures do not come back at all."""
+
+
+class OperatorError(ExportError, ValueError):
+    """A graph holds what no host should have to run: loops, random numbers, other domains."""
+
+
+class WeightsError(ExportError, ValueError):
+    """Saved weights do not fit a module, or are none."""
+
+
+class ExportWarning(UserWarning):
+    """A gate was not passed, and with `strict=False` the model was written all the same."""
+
+
 @contextmanager
 def accessing(path: str | os.PathLike[str], remedy: str = "") -> Iterator[None]:
     """Turn what the system says about a file into errors of this package.

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import checks, likelihood
+from vae_onnx import checks, contract, likelihood
+from vae_onnx.distributions import BERNOULLI, Float64, Likelihood
+from vae_onnx.engine import stream
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
-from vae_onnx.likelihood import Decode, Float64, Track
+from vae_onnx.likelihood import Decode, Track
+from vae_onnx.pictures.arrays import scale
 from vae_onnx.posterior import Posterior
+
+if TYPE_CHECKING:
+    from vae_onnx.autoencoder import Autoencoder
 
 Labels = npt.NDArray[np.integer[Any]]
 
@@ -53,45 +59,99 @@ def evaluate(
     labels: Labels | None = None,
     settings: Settings | None = None,
     track: Track | None = None,
+    px: Likelihood | None = BERNOULLI,
 ) -> dict[str, Any]:
     """Evaluate a model on images.
 
     Args:
         x: (N, ...) float32 in [0, 1].
-        codes: What the encoder makes of them: q(z | x) of a VAE, or z (N, latent_dim) of an AE.
-        decode: z (M, latent_dim) -> means of p(x | z), (M, ...).
+        codes: What the encoder makes of them: q(z | x) of a VAE, or z (N, *latent_shape).
+        decode: z (M, *latent_shape) -> means of p(x | z), (M, ...).
         labels: (N,) classes; without, or for a single image, there is no "knn_accuracy".
         settings: Draws and seed.
         track: Shows progress, see `vae_onnx.likelihood`.
+        px: What p(x | z) is; None where there is no such thing, and so no nats.
 
     Returns:
         What `losses` gives, and for a VAE "elbo" (its -total), "k", "log_px_importance" and, of
         two latent dimensions, "log_px", exact, and "inference_gap" = log_px - elbo: means over the
-        images in nats, with the standard error of each; "active_units". For both kinds
-        "knn_accuracy" of the codes, and "mse" per pixel of the reconstruction from z or mu.
+        images in nats, with the standard error of each; "active_units". Always "images",
+        "knn_accuracy" of the codes, "mse" per pixel of the reconstruction from z or mu, and "psnr",
+        the mean over the images of -10 log10 of that, in dB.
     """
     settings = settings or Settings()
-    result, elbo = _losses(x, codes, decode, settings, track)
-    if isinstance(codes, Posterior):
+    z = codes.mu if isinstance(codes, Posterior) else codes
+    result: dict[str, Any] = {"images": len(x)}
+    elbo = np.zeros(0)
+    if px:
+        result, elbo = _losses(x, codes, decode, settings, track, px)
+    if px and isinstance(codes, Posterior):
         result |= {"elbo": -result["total"], "k": settings.k}
         rng = np.random.default_rng(settings.seed)
-        importance = likelihood.log_px_importance(x, codes, decode, rng, settings.k, track)
+        importance = likelihood.log_px_importance(x, codes, decode, rng, settings.k, track, px)
         result |= _mean("log_px_importance", importance)
-        if codes.mu.shape[1] == 2:
-            parts = range(0, len(x), EXACT)
-            log_px = np.concatenate(
-                [likelihood.log_px(x[at : at + EXACT], decode, track=track) for at in parts]
-            )
+        if codes.mu.shape[1:] == (2,):
+            some = [x[at : at + EXACT] for at in range(0, len(x), EXACT)]
+            parts = [likelihood.log_px(part, decode, track=track, px=px) for part in some]
+            log_px = np.concatenate(parts)
             result |= _mean("log_px", log_px) | _mean("inference_gap", log_px - elbo)
         result["active_units"] = likelihood.active_units(codes.mu)
-    z = codes.mu if isinstance(codes, Posterior) else codes
     if labels is not None and len(x) > 1:
         result |= {"knn_accuracy": knn_accuracy(z, labels), "knn_neighbours": NEIGHBOURS}
-    return {**result, "mse": mse(x, z, decode)}
+    errors = squared_errors(x, z, decode)
+    return {**result, "mse": float(errors.mean()), "psnr": float(decibels(errors).mean())}
+
+
+class Scores(NamedTuple):
+    """How well a model knows each of some images; high is unlike what it was trained on."""
+
+    mse: Float64  # (N,) mean squared error per pixel of the reconstruction from z or mu
+    nats: Float64 | None
+    """(N,) -ELBO in nats; of an AE, or a VAE without a prior, -log p(x | z) at its code; None where
+    the model states no likelihood."""
+
+    @property
+    def psnr(self) -> Float64:
+        """Peak signal to noise ratio of each image in dB, (N,): -10 log10 of `mse`."""
+        return decibels(self.mse)
+
+
+def score(
+    model: Autoencoder, images: npt.ArrayLike, rng: np.random.Generator, draws: int
+) -> Scores:
+    """Score each image; see `Autoencoder.score`."""
+    px = contract.likelihood(model.metadata)
+    has_prior = contract.has_normal_prior(model.metadata, model.kind)
+    errors, nats = [], []
+    for batch in stream.blocks(images, model.encoder.as_batch, rows=ROWS):
+        x = scale(batch)
+        codes = model.posterior(x) if px and has_prior else model.encode(x)
+        z = codes.mu if isinstance(codes, Posterior) else codes
+        errors.append(squared_errors(x, z, model.decoder.to_x_recon))
+        if px:
+            nats.append(_nats(x, codes, model.decoder.to_x_recon, rng, draws, px))
+    return Scores(np.concatenate(errors), np.concatenate(nats) if px else None)
+
+
+def _nats(
+    x: Array,
+    codes: Posterior | Array,
+    decode: Decode,
+    rng: np.random.Generator,
+    draws: int,
+    px: Likelihood,
+) -> Float64:
+    if isinstance(codes, Posterior):
+        return -likelihood.elbo(x, codes, decode, rng, draws, px=px).elbo
+    return likelihood.recon(x, decode(codes), px)
 
 
 def losses(
-    x: Array, codes: Posterior | Array, decode: Decode, settings: Settings | None = None
+    x: Array,
+    codes: Posterior | Array,
+    decode: Decode,
+    settings: Settings | None = None,
+    px: Likelihood = BERNOULLI,
 ) -> dict[str, Any]:
     """Return the loss on images, in nats per image; the arguments are those of `evaluate`.
 
@@ -99,7 +159,7 @@ def losses(
         "images", for a VAE "draws" and "seed"; the means over the images "total", "recon" and for
         a VAE "kld"; "standard_error" of the total over the images.
     """
-    return _losses(x, codes, decode, settings or Settings(), None)[0]
+    return _losses(x, codes, decode, settings or Settings(), None, px)[0]
 
 
 def knn_accuracy(z: Array, labels: Labels, neighbours: int = NEIGHBOURS) -> float:
@@ -110,7 +170,7 @@ def knn_accuracy(z: Array, labels: Labels, neighbours: int = NEIGHBOURS) -> floa
     votes the lowest wins.
 
     Args:
-        z: (N, latent_dim), N >= 2.
+        z: (N, *latent_shape), N >= 2.
         labels: (N,) integers.
         neighbours: How many vote; all others, where there are fewer.
 
@@ -121,13 +181,13 @@ def knn_accuracy(z: Array, labels: Labels, neighbours: int = NEIGHBOURS) -> floa
     check_labels(labels, len(z))
     if len(z) < 2:
         raise InputError(f"leaving one out takes at least two images, got {len(z)}")
-    neighbours = min(neighbours, len(z) - 1)
+    neighbours, flat = min(neighbours, len(z) - 1), z.reshape(len(z), -1)
     names, classes = np.unique(labels, return_inverse=True)
     right = 0
     for start in range(0, len(z), ROWS):
-        block = z[start : start + ROWS]
+        block = flat[start : start + ROWS]
         distances = np.zeros((len(block), len(z)), np.float32)
-        for ours, theirs in zip(block.T, z.T, strict=True):
+        for ours, theirs in zip(block.T, flat.T, strict=True):
             distances += (ours[:, np.newaxis] - theirs) ** 2
         distances[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
         nearest = np.argpartition(distances, neighbours - 1, axis=1)[:, :neighbours]
@@ -136,13 +196,20 @@ def knn_accuracy(z: Array, labels: Labels, neighbours: int = NEIGHBOURS) -> floa
     return right / len(z)
 
 
-def mse(x: Array, z: Array, decode: Decode) -> float:
-    """Mean squared difference of x (N, ...) and the pictures at z (N, latent_dim), per pixel."""
-    total = 0.0
+def squared_errors(x: Array, z: Array, decode: Decode) -> Float64:
+    """Mean squared difference per pixel of each x (N, ...) and the picture at its z, (N,)."""
+    means = []
     for start in range(0, len(x), ROWS):
         difference = x[start : start + ROWS] - decode(z[start : start + ROWS])
-        total += float((difference**2).sum(dtype=np.float64))
-    return total / x.size
+        squares = np.square(difference).reshape(len(difference), -1)
+        means.append(squares.mean(axis=1, dtype=np.float64))
+    return np.concatenate(means)
+
+
+def decibels(mse: Float64) -> Float64:
+    """Peak signal to noise ratio in dB of pixels in [0, 1]; at most 150, where nothing differs."""
+    result: Float64 = -10 * np.log10(np.maximum(mse, 1e-15))
+    return result
 
 
 def check_labels(labels: Labels, count: int) -> None:
@@ -174,12 +241,14 @@ def table(name: str, result: dict[str, Any]) -> str:
         "active_units": "active units",
         "knn_accuracy": f"kNN accuracy, k = {NEIGHBOURS}, leave-one-out",
         "mse": "reconstruction MSE per pixel",
+        "psnr": "reconstruction PSNR, dB",
     }
     errors = {key: result.get(f"{key}_standard_error") for key in names}
-    errors["total"] = result["standard_error"]
+    errors["total"] = result.get("standard_error")
+    unit = "nats per image, ± standard error" if "total" in result else "no likelihood, so no nats"
     shown = names.keys() & result.keys()
     width = max(len(names[key]) for key in shown)
-    lines = [f"{name} on {result['images']:,} images{noise}; nats per image, ± standard error"]
+    lines = [f"{name} on {result['images']:,} images{noise}; {unit}"]
     for key in (key for key in names if key in shown):
         told = f"{result[key]:11d}" if isinstance(result[key], int) else f"{result[key]:11.4f}"
         error = "" if errors[key] is None else f" ± {errors[key]:.4f}"
@@ -188,17 +257,22 @@ def table(name: str, result: dict[str, Any]) -> str:
 
 
 def _losses(
-    x: Array, codes: Posterior | Array, decode: Decode, settings: Settings, track: Track | None
+    x: Array,
+    codes: Posterior | Array,
+    decode: Decode,
+    settings: Settings,
+    track: Track | None,
+    px: Likelihood,
 ) -> tuple[dict[str, Any], Float64]:
     """Return what `losses` does, and the elbo of each image, (N,)."""
     if isinstance(codes, Posterior):
         rng = np.random.default_rng(settings.seed)
-        elbo = likelihood.elbo(x, codes, decode, rng, settings.draws, track)
+        elbo = likelihood.elbo(x, codes, decode, rng, settings.draws, track, px)
         parts = {"recon": elbo.recon, "kld": elbo.kld}
         noise = {"draws": settings.draws, "seed": settings.seed}
     else:
         rows = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
-        recon = [likelihood.recon(x[some], decode(codes[some])) for some in rows]
+        recon = [likelihood.recon(x[some], decode(codes[some]), px) for some in rows]
         parts, noise = {"recon": np.concatenate(recon)}, {}
     total = sum(parts.values(), np.zeros(len(x)))
     means = {name: float(values.mean()) for name, values in parts.items()}

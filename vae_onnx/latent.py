@@ -34,6 +34,6 @@ def plane(horizontal: Array, vertical: Array) -> Array:
 
 
 def interpolate(z_a: Array, z_b: Array, steps: int) -> Array:
-    """Return `steps` points on the line from z_a (latent_dim,) to z_b, both ends included."""
-    weight = np.linspace(0, 1, steps, dtype=np.float32)[:, np.newaxis]
+    """Return `steps` points on the line from z_a (latent_shape) to z_b, both ends included."""
+    weight = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *(1,) * z_a.ndim)
     return (1 - weight) * z_a + weight * z_b

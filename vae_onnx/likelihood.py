@@ -10,9 +10,10 @@ dimensions, the integral itself. The first two are lower bounds:
 >>> bound = likelihood.elbo(x, model.posterior(x), model.decode, rng)
 
 `x` is always float32 in [0, 1], its shape (N, ...) that of the pictures which `decode` gives.
-`decode` takes z (M, latent_dim) to the Bernoulli means (M, ...): `model.decode`, or another
-model's. All work in blocks, whose size has no influence on the result, nor has the noise of an
-image any on that of the images before it.
+`decode` takes z (M, *latent_shape) to the means of p(x | z), (M, ...): `model.decode`, or another
+model's. `px` says which distribution they are the means of: `BERNOULLI`, or `Gaussian(sigma)`. All
+work in blocks, whose size has no influence on the result, nor has the noise of an image any on that
+of the images before it.
 """
 
 from __future__ import annotations
@@ -24,20 +25,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vae_onnx.distributions import BERNOULLI, Float64, Likelihood
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.posterior import Posterior
 
-Float64 = npt.NDArray[np.float64]
 Decode = Callable[[Array], Array]
 Track = Callable[[Sequence[int], str], Iterable[int]]  # shows how far a loop has come
 
 ROWS: Final = 1024  # z decoded at once: their pictures stay in the cache
+BYTES: Final = 2**22  # of the pictures of such a block, where they are large
 DRAWN: Final = 1 << 16  # z drawn at once
-
-# A Bernoulli mean that float32 cannot tell from 0 or 1 counts as the last that it can.
-SMALLEST_P: Final = np.finfo(np.float32).tiny  # 1.2e-38: the rarest pixel costs 87.3 nats
-SMALLEST_NOT_P: Final = np.float32(2**-24)  # 1 - p: 16.6 nats
 
 RADIUS: Final = 8  # half a side of the square that is integrated over, in sigmas of the prior
 POINTS: Final = 8  # a side of each of the squares that it is cut into
@@ -59,21 +57,23 @@ class Elbo(NamedTuple):
         return -(self.recon + self.kld)
 
 
-def recon(x: Array, x_recon: Array) -> Float64:
-    """Bernoulli cross-entropy summed over pixels: -log p(x | z) in nats, (N,). Lower is better.
+def recon(x: Array, x_recon: Array, px: Likelihood = BERNOULLI) -> Float64:
+    """-log p(x | z) in nats, (N,), for Bernoulli the cross-entropy over pixels. Lower is better.
 
     Args:
         x: (N, ...) in [0, 1].
         x_recon: The means of p(x | z), same shape.
+        px: The distribution that they are the means of.
     """
-    logits, log_not_p = _log_odds(x_recon, x)
-    return -_bernoulli(_flat(x), logits, log_not_p)
+    _check_pictures(x, x_recon)
+    return -px.log_px(_flat(x), _flat(x_recon))
 
 
 def kld(posterior: Posterior) -> Float64:
     """KL(q(z | x) || N(0, I)) in nats, (N,): Kingma & Welling 2014, appendix B. Never negative."""
     mu, log_var = posterior.mu.astype(np.float64), posterior.log_var.astype(np.float64)
-    result: Float64 = 0.5 * (mu**2 + np.expm1(log_var) - log_var).sum(axis=1)
+    terms = 0.5 * (mu**2 + np.expm1(log_var) - log_var)
+    result: Float64 = terms.reshape(len(terms), -1).sum(axis=1)
     return result
 
 
@@ -84,6 +84,7 @@ def elbo(
     rng: np.random.Generator,
     draws: int = 16,
     track: Track | None = None,
+    px: Likelihood = BERNOULLI,
 ) -> Elbo:
     """Evidence lower bound of each image (Kingma & Welling 2014, equation 3).
 
@@ -94,12 +95,13 @@ def elbo(
         rng: Source of the noise, `np.random.default_rng(seed)`.
         draws: Samples of z per image that the expectation is taken over; kld needs none.
         track: Shows progress, called as `track(range(...), "elbo")`.
+        px: What p(x | z) is.
 
     Raises:
         InputError: x, the posterior and the pictures do not belong together, or draws is below 1.
     """
     rows = _samples(x, posterior, rng, draws, track, "elbo")
-    means = [-_log_px_given_z(x[some], z, decode).mean(axis=1) for some, z, _ in rows]
+    means = [-_log_px_given_z(x[some], z, decode, px).mean(axis=1) for some, z, _ in rows]
     return Elbo(np.concatenate(means), kld(posterior))
 
 
@@ -110,6 +112,7 @@ def log_px_importance(
     rng: np.random.Generator,
     k: int = 100,
     track: Track | None = None,
+    px: Likelihood = BERNOULLI,
 ) -> Float64:
     """Importance-weighted estimate of log p(x) in nats, (N,): Burda et al. 2016, equation 8.
 
@@ -123,6 +126,7 @@ def log_px_importance(
         rng: Source of the noise, `np.random.default_rng(seed)`.
         k: Samples of z per image; Burda et al. report with 5000.
         track: Shows progress, called as `track(range(...), "log p(x), importance")`.
+        px: What p(x | z) is.
 
     Raises:
         InputError: x, the posterior and the pictures do not belong together, or k is below 1.
@@ -132,12 +136,19 @@ def log_px_importance(
         # log p(z) - log q(z | x); the constants of the two Gaussians cancel.
         log_var = posterior.log_var[some, np.newaxis]
         log_ratio = 0.5 * (eps.astype(np.float64) ** 2 + log_var - z.astype(np.float64) ** 2)
-        log_weights = _log_px_given_z(x[some], z, decode) + log_ratio.sum(axis=2)
+        log_ratio = log_ratio.reshape(*log_ratio.shape[:2], -1).sum(axis=2)
+        log_weights = _log_px_given_z(x[some], z, decode, px) + log_ratio
         estimates.append(_log_sum_exp(log_weights) - math.log(k))
     return np.concatenate(estimates)
 
 
-def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = None) -> Float64:
+def log_px(
+    x: Array,
+    decode: Decode,
+    step: float = STEP,
+    track: Track | None = None,
+    px: Likelihood = BERNOULLI,
+) -> Float64:
     """Exact log p(x) in nats, (N,), of a VAE with two latent dimensions.
 
     The integral of N(z; 0, I) p(x | z) over the square [-8, 8]^2 by the midpoint rule, which for a
@@ -151,6 +162,7 @@ def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = N
         step: Largest distance of the points to end with. The bundled models at 1/128 are within
             2e-4 nats in the mean over images, and 2e-3 on any: the tests halve it.
         track: Shows progress, called as `track(range(...), "log p(x), exact, step 0.008")`.
+        px: What p(x | z) is.
 
     Raises:
         InputError: x and the pictures do not belong together, or step is not above 0.
@@ -161,7 +173,7 @@ def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = N
     parts = _Parts(np.repeat(squares, len(x), axis=0), np.tile(np.arange(len(x)), len(squares)))
     side, elsewhere, result = 1.0, np.full(len(x), -np.inf), np.full(len(x), -np.inf)
     while len(parts.images) > 0:
-        parts, masses = _quarters(x, decode, parts, side, track)
+        parts, masses = _quarters(x, decode, parts, side, track, px)
         before, result = result, _add(elsewhere, parts.images, masses)
         # The top of a peak between four points is higher than these by its second term.
         margin = NEGLIGIBLE + (side / POINTS / (2 * NARROWEST)) ** 2
@@ -169,7 +181,7 @@ def log_px(x: Array, decode: Decode, step: float = STEP, track: Track | None = N
         finer &= (np.abs(result - before) >= SETTLED)[parts.images] & (side / POINTS > step)
         elsewhere = _add(elsewhere, parts.images[~finer], masses[~finer])
         parts, side = _Parts(parts.centres[finer], parts.images[finer]), side / 2
-    return result
+    return result + px.constant(_flat(x))
 
 
 def active_units(mu: Array, threshold: float = 0.01) -> int:
@@ -178,7 +190,7 @@ def active_units(mu: Array, threshold: float = 0.01) -> int:
     Those whose mean of q(z | x) has a variance over the images, in mu (N, latent_dim), above the
     threshold.
     """
-    return int((mu.astype(np.float64).var(axis=0) > threshold).sum())
+    return int((_flat(mu).astype(np.float64).var(axis=0) > threshold).sum())
 
 
 def _samples(
@@ -202,21 +214,23 @@ def _samples(
     starts = range(0, len(x), at_once)
     for start in track(starts, name) if track else starts:
         some = slice(start, min(start + at_once, len(x)))
-        shape = (some.stop - some.start, draws, posterior.mu.shape[1])
+        shape = (some.stop - some.start, draws, *posterior.mu.shape[1:])
         eps = rng.standard_normal(shape, dtype=np.float32)
         yield some, posterior.mu[some, np.newaxis] + sigma[some, np.newaxis] * eps, eps
 
 
-def _log_px_given_z(x: Array, z: Array, decode: Decode) -> Float64:
-    """Return log p(x | z) in nats, (N, draws), of images x (N, ...) at z (N, draws, latent_dim)."""
-    count, draws, latent_dim = z.shape
-    rows, pixels = z.reshape(-1, latent_dim), _flat(x)
+def _log_px_given_z(x: Array, z: Array, decode: Decode, px: Likelihood) -> Float64:
+    """Return log p(x | z) in nats, (N, draws), of images x at z (N, draws, *latent_shape)."""
+    count, draws, *latent_shape = z.shape
+    rows, pixels = z.reshape(-1, *latent_shape), _flat(x)
     result = np.empty(len(rows))
-    for start in range(0, len(rows), ROWS):
-        block = rows[start : start + ROWS]
+    at_once = max(1, min(ROWS, BYTES // (4 * pixels.shape[1])))
+    for start in range(0, len(rows), at_once):
+        block = rows[start : start + at_once]
         images = np.arange(start, start + len(block)) // draws
-        logits, log_not_p = _log_odds(decode(block), x)
-        result[start : start + ROWS] = _bernoulli(pixels[images], logits, log_not_p)
+        pictures = decode(block)
+        _check_pictures(x, pictures)
+        result[start : start + at_once] = px.log_px(pixels[images], _flat(pictures))
     return result.reshape(count, draws)
 
 
@@ -228,9 +242,9 @@ class _Parts(NamedTuple):
 
 
 def _quarters(
-    x: Array, decode: Decode, parts: _Parts, side: float, track: Track | None
+    x: Array, decode: Decode, parts: _Parts, side: float, track: Track | None, px: Likelihood
 ) -> tuple[_Parts, Float64]:
-    """Return the quarters of all parts, and log p(x) of each image in them."""
+    """Return the quarters of all parts, and log p(x) of each image in them, up to `constant`."""
     inside = _lattice(POINTS, side / POINTS) - side / 2
     quarters = _lattice(2, side / 2) - side / 2
     squares, square_of = np.unique(parts.centres, axis=0, return_inverse=True)
@@ -240,7 +254,7 @@ def _quarters(
     steps, name = range(len(squares)), f"log p(x), exact, step {side / POINTS:.3f}"
     for number in track(steps, name) if track else steps:
         z = squares[number] + inside
-        for some, log_joint in _log_joint(x, decode, z, groups[number]):
+        for some, log_joint in _log_joint(x, decode, z, groups[number], px):
             rows = log_joint.reshape(len(some), 2, POINTS // 2, 2, POINTS // 2)
             cells = rows.swapaxes(2, 3).reshape(len(some), 4, -1)
             masses.append(_log_sum_exp(cells).reshape(-1))
@@ -258,42 +272,32 @@ def _add(log_p: Float64, images: npt.NDArray[np.intp], masses: Float64) -> Float
 
 
 def _log_joint(
-    x: Array, decode: Decode, z: Array, images: npt.NDArray[np.intp]
+    x: Array, decode: Decode, z: Array, images: npt.NDArray[np.intp], px: Likelihood
 ) -> Iterator[tuple[npt.NDArray[np.intp], Array]]:
     """Yield some of the images and their log p(x, z) at all points z (points, 2) of the plane.
 
-    As log p(x | z) is linear in x, all images meet all points in one matrix product.
+    As log p(x | z) is linear in x but for a constant, all images meet all points in one product.
     """
-    blocks = [z[start : start + ROWS] for start in range(0, len(z), ROWS)]
-    parts = [_log_odds(decode(block), x) for block in blocks]
-    logits = np.concatenate([part[0] for part in parts])
-    log_not_p = np.concatenate([part[1].sum(axis=1) for part in parts])
+    pictures = [decode(z[start : start + ROWS]) for start in range(0, len(z), ROWS)]
+    _check_pictures(x, pictures[0])
+    parts = [px.linear(_flat(each)) for each in pictures]
+    slopes = np.concatenate([part[0] for part in parts])
+    offsets = np.concatenate([part[1].sum(axis=1) for part in parts])
     log_prior = -0.5 * (z**2).sum(axis=1) - np.float32(math.log(2 * math.pi))
     pixels = _flat(x)
     for start in range(0, len(images), ROWS):
         some = images[start : start + ROWS]
-        yield some, pixels[some] @ logits.T + (log_not_p + log_prior)
+        yield some, pixels[some] @ slopes.T + (offsets + log_prior)
 
 
-def _log_odds(p: Array, x: Array) -> tuple[Array, Array]:
-    """Return log p - log(1 - p) and log(1 - p), (M, pixels) each, of pictures p (M, ...)."""
-    if p.shape[1:] != x.shape[1:]:
+def _check_pictures(x: Array, pictures: Array) -> None:
+    if pictures.shape[1:] != x.shape[1:]:
         raise InputError(
-            f"x must have the shape (N, {', '.join(map(str, p.shape[1:]))}) of the pictures that "
-            f"decode gives, got {x.shape}"
+            f"x must have the shape (N, {', '.join(map(str, pictures.shape[1:]))}) of the pictures "
+            f"that decode gives, got {x.shape}"
         )
     if x.dtype.kind != "f":
         raise InputTypeError(f"x must be float in [0, 1], got {x.dtype}; divide uint8 by 255")
-    flat = _flat(p)
-    log_not_p: Array = np.log(np.maximum(1 - flat, SMALLEST_NOT_P))
-    log_p: Array = np.log(np.maximum(flat, SMALLEST_P))
-    return log_p - log_not_p, log_not_p
-
-
-def _bernoulli(pixels: Array, logits: Array, log_not_p: Array) -> Float64:
-    """Sum of x log p + (1 - x) log(1 - p) over the pixels, (N,)."""
-    log_px: Array = np.einsum("np,np->n", pixels, logits) + log_not_p.sum(axis=1)
-    return log_px.astype(np.float64)
 
 
 def _log_sum_exp(values: npt.NDArray[np.floating]) -> Float64:

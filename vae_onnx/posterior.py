@@ -14,11 +14,11 @@ from vae_onnx.engine.graph import Array
 class Posterior:
     """The encoder's Gaussian q(z | x), one row per image (Kingma & Welling 2014)."""
 
-    mu: Array  # (N, latent_dim) mean
-    log_var: Array  # (N, latent_dim) natural log of the variance
+    mu: Array  # (N, *latent_shape) mean
+    log_var: Array  # (N, *latent_shape) natural log of the variance
 
     def sample(self, rng: np.random.Generator) -> Array:
-        """Draw one z (N, latent_dim) per image: mu + sigma * eps."""
+        """Draw one z (N, *latent_shape) per image: mu + sigma * eps."""
         eps = checks.generator(rng).standard_normal(self.mu.shape, dtype=np.float32)
         sigma: Array = np.exp(0.5 * self.log_var)
         return self.mu + sigma * eps

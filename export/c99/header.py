@@ -11,10 +11,20 @@ import numpy.typing as npt
 
 import vae_onnx
 from export import writing
-from export.c99 import int8
+from export.c99 import calls, int8
 from export.c99.int8 import Rounded
-from export.c99.templates import AFFINE, AFFINE_INT8, DECLARATIONS, DEFINITIONS, UNITS
-from export.c99.weights import Dense, Network, read
+from export.c99.reading import read
+from export.c99.templates import (
+    ACTIVATE,
+    AFFINE,
+    AFFINE_INT8,
+    DECLARATIONS,
+    DEFINITIONS,
+    EACH,
+    RELU,
+    SIGMOID,
+)
+from export.c99.weights import Dense, Network
 from export.config import KINDS
 from export.errors import ConfigError, DataError, StructureError
 from vae_onnx import evaluation
@@ -48,8 +58,7 @@ def write(
 
     Raises:
         FileNotFoundError: There is no such model.
-        StructureError: The graphs are not those of a VAE or AE with one hidden layer on either
-            side of z.
+        StructureError: The graphs are not dense layers with ReLU, tanh, SiLU or sigmoid.
         ConfigError: `precision` is none of the two.
         OSError: `out` cannot be written.
     """
@@ -79,12 +88,7 @@ def source(model: vae_onnx.Autoencoder, weights: Network, measured: str = "") ->
         weights: Its layers, float32 or rounded.
         measured: What rounding changes, for the comment at the top.
     """
-    layers = {
-        "encoder": weights.hidden,
-        **weights.heads,
-        "decoder": weights.decoder_hidden,
-        "logits": weights.logits,
-    }
+    layers = weights.named()
     eight_bits = any(isinstance(layer, Rounded) for layer in layers.values())
     parts = [
         "#ifndef NAME_H\n#define NAME_H\n\n#include <math.h>\n",
@@ -93,7 +97,7 @@ def source(model: vae_onnx.Autoencoder, weights: Network, measured: str = "") ->
         *(_arrays(name, layer) for name, layer in layers.items()),
         AFFINE,
         *([AFFINE_INT8] if eight_bits else []),
-        UNITS,
+        *_units(weights),
         DEFINITIONS.format(**_words(weights)),
         "#endif /* NAME_H */",
     ]
@@ -170,14 +174,13 @@ def _comment(model: vae_onnx.Autoencoder, weights: Network, measured: str) -> st
     told, name = model.metadata, prefix(model)
     channels, height, width = model.image_shape
     pixels = channels * height * width
-    eight_bits = isinstance(weights.logits, Rounded)
+    eight_bits = isinstance(weights.decoder[-1], Rounded)
     precision = (
         "int8 for the two large matrices, with a scale for each row; all others and all arithmetic "
         "are float"
         if eight_bits
         else "float"
     )
-    stack = 4 * max(len(weights.hidden.bias), len(weights.decoder_hidden.bias))
     version = f" {told['version']}" if "version" in told else ""
     codes = "mu, log_var" if model.kind == "vae" else "z"
     lines = {
@@ -193,8 +196,8 @@ def _comment(model: vae_onnx.Autoencoder, weights: Network, measured: str) -> st
         + (f", {told['polarity']}" if "polarity" in told else "")
         + "; of pixels in 0..255 take v / 255.0f",
         codes: f"float[{model.latent_dim}]" + (" each" if model.kind == "vae" else ""),
-        "needs": f"expf and fabsf of libm, and {stack:,} bytes of stack for hidden units; "
-        "allocates nothing, writes to no global",
+        "needs": f"{_functions(weights)} of libm, and {calls.stack(weights):,} bytes of stack for "
+        "hidden units; allocates nothing, writes to no global",
     }
     intro = (
         f"Include it where the model is used: everything is static, so that each source file that "
@@ -209,6 +212,17 @@ def _comment(model: vae_onnx.Autoencoder, weights: Network, measured: str) -> st
         "\n".join(_wrapped(text, f"{label + ':':<13}") for label, text in lines.items()),
     ]
     return "/*\n" + textwrap.indent(_harmless("\n\n".join(paragraphs)), "   ") + "\n*/"
+
+
+def _functions(weights: Network) -> str:
+    """Name what of libm the functions call."""
+    used = calls.activations(weights) | {weights.decoder[-1].activation}
+    names = [
+        *(["expf", "fabsf"] if {"sigmoid", "silu"} & used else []),
+        *(["tanhf"] if "tanh" in used else []),
+        *(["fmaxf", "fminf"] if weights.clip else []),
+    ]
+    return " and ".join(names) if len(names) < 3 else ", ".join(names) or "nothing"
 
 
 def _wrapped(text: str, label: str = "") -> str:
@@ -237,8 +251,11 @@ def _sizes(model: vae_onnx.Autoencoder, weights: Network) -> str:
         "WIDTH": width,
         "PIXELS": channels * height * width,
         "LATENT_DIM": model.latent_dim,
-        "ENCODER_UNITS": len(weights.hidden.bias),
-        "DECODER_UNITS": len(weights.decoder_hidden.bias),
+        **{
+            f"{name.upper()}_UNITS": len(layer.bias)
+            for name, layer in weights.named().items()
+            if name not in (*weights.heads, "logits")
+        },
     }
     return "".join(f"#define NAME_{name} {size}\n" for name, size in sizes.items())
 
@@ -273,29 +290,27 @@ def _words(weights: Network) -> dict[str, str]:
     """Return what the functions of this network put into the texts above."""
     heads = weights.heads
     gaussian = "x -> q(z | x), a Gaussian: mu is its mean, log_var the logarithm of its variance."
-    head_layers = [
-        _call(head, layer, "h", "ENCODER_UNITS", "LATENT_DIM", head)
-        for head, layer in heads.items()
-    ]
     return {
         "encode_is": gaussian if len(heads) == 2 else "x -> z.",
         "code_parameters": ", ".join(f"float {head}[NAME_LATENT_DIM]" for head in heads),
         "code_buffers": ", ".join(f"{head}[NAME_LATENT_DIM]" for head in heads),
         "codes": ", ".join(heads),
         "through": next(iter(heads)),
-        "encoder_layer": _call("encoder", weights.hidden, "x", "PIXELS", "ENCODER_UNITS", "h"),
-        "head_layers": "\n".join(head_layers),
-        "decoder_layer": _call(
-            "decoder", weights.decoder_hidden, "z", "LATENT_DIM", "DECODER_UNITS", "h"
-        ),
-        "logits_layer": _call("logits", weights.logits, "h", "DECODER_UNITS", "PIXELS", "x_recon"),
+        "encoder": calls.encoder_body(weights),
+        "decoder": calls.decoder_body(weights),
     }
 
 
-def _call(name: str, layer: Dense, x: str, inputs: str, outputs: str, y: str) -> str:
-    """Write the call that computes a layer."""
-    int8, scale = ("_int8", f"name_{name}_scale, ") if isinstance(layer, Rounded) else ("", "")
-    return (
-        f"    name_affine{int8}({x}, NAME_{inputs}, name_{name}_weight, {scale}name_{name}_bias,\n"
-        f"        NAME_{outputs}, {y});"
-    )
+def _units(weights: Network) -> list[str]:
+    """Return the functions of single numbers that the layers use."""
+    used = calls.activations(weights)
+    pixels = weights.decoder[-1].activation
+    return [
+        *([RELU] if "relu" in used else []),
+        *([SIGMOID] if {"sigmoid", "silu"} & (used | {pixels}) else []),
+        *(
+            ACTIVATE.format(activation=name, s="s" if name == "sigmoid" else "", each=each)
+            for name, each in EACH.items()
+            if name in used
+        ),
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 import vae_onnx
-from export.c99.weights import Dense, Network
+from export.c99.weights import Dense, Network, through
 from export.lowprecision.rounding import round_weights
 from vae_onnx import GraphError
 from vae_onnx.engine.graph import Array
@@ -35,9 +35,14 @@ def to_int8(model: vae_onnx.Autoencoder, network: Network) -> Network:
     them the place in the latent space, which does not forgive 8 bits.
     """
     z = _codes(model)
-    h = None if z is None else network.decoder_hidden_units(z)
+    h = None if z is None else through(network.decoder[:-1], z)
     x = None if z is None else network.decode(z)
-    return replace(network, hidden=rounded(network.hidden, x), logits=rounded(network.logits, h))
+    decoder = (*network.decoder[:-1], rounded(network.decoder[-1], h))
+    if network.encoder:
+        encoder = (rounded(network.encoder[0], x), *network.encoder[1:])
+        return replace(network, encoder=encoder, decoder=decoder)
+    heads = {name: (rounded(head[0], x), *head[1:]) for name, head in network.heads.items()}
+    return replace(network, heads=heads, decoder=decoder)
 
 
 def rounded(layer: Dense, inputs: Array | None = None) -> Rounded:
@@ -55,7 +60,8 @@ def rounded(layer: Dense, inputs: Array | None = None) -> Rounded:
     else:
         steps, scale, lost = round_weights(layer.weight, inputs, largest=LARGEST)
         bias = layer.bias + lost
-    return Rounded(scale[:, np.newaxis] * steps.astype(np.float32), bias, steps, scale)
+    weight = scale[:, np.newaxis] * steps.astype(np.float32)
+    return Rounded(weight, bias, steps, scale, activation=layer.activation)
 
 
 def _codes(model: vae_onnx.Autoencoder) -> Array | None:

@@ -57,7 +57,7 @@ static inline void name_affine_int8(
 """
 
 
-UNITS: Final = """\
+RELU: Final = """\
 static inline void name_relu(float *h, int units)
 {
     int j;
@@ -65,7 +65,9 @@ static inline void name_relu(float *h, int units)
         if (h[j] < 0.0f)
             h[j] = 0.0f;
 }
+"""
 
+SIGMOID: Final = """\
 /* 1 / (1 + exp(-logit)) without an exp that overflows, so that -ffast-math does no harm. */
 static inline float name_sigmoid(float logit)
 {
@@ -74,26 +76,32 @@ static inline float name_sigmoid(float logit)
 }
 """
 
+# Of each activation but ReLU: the number that h[j] becomes.
+EACH: Final = {
+    "sigmoid": "name_sigmoid(h[j])",
+    "silu": "h[j] * name_sigmoid(h[j])",
+    "tanh": "tanhf(h[j])",
+}
+
+ACTIVATE: Final = """\
+static inline void name_{activation}{s}(float *h, int units)
+{{
+    int j;
+    for (j = 0; j < units; ++j)
+        h[j] = {each};
+}}
+"""
 
 DEFINITIONS: Final = """\
 static inline void name_encode(
     const float x[NAME_PIXELS], {code_parameters})
 {{
-    float h[NAME_ENCODER_UNITS];
-{encoder_layer}
-    name_relu(h, NAME_ENCODER_UNITS);
-{head_layers}
+{encoder}
 }}
 
 static inline void name_decode(const float z[NAME_LATENT_DIM], float x_recon[NAME_PIXELS])
 {{
-    float h[NAME_DECODER_UNITS];
-    int i;
-{decoder_layer}
-    name_relu(h, NAME_DECODER_UNITS);
-{logits_layer}
-    for (i = 0; i < NAME_PIXELS; ++i)
-        x_recon[i] = name_sigmoid(x_recon[i]);
+{decoder}
 }}
 
 static inline void name_reconstruct(const float x[NAME_PIXELS], float x_recon[NAME_PIXELS])

@@ -1,13 +1,12 @@
 """A torch module -> an ONNX graph, checked and self-describing."""
 
-import warnings
-
 import onnx
 import torch
 from torch import Tensor, nn
 
-from export.graphs.versions import IR_VERSION, OPSET
 from export.networks.mlp import AE, VAE
+from vae_onnx.crossing.folding import surgery
+from vae_onnx.torch.freezing import to_graph
 
 
 class PictureDecoder(nn.Module):
@@ -41,50 +40,10 @@ def to_onnx(
         outputs: Names of its outputs.
         told: The metadata.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's, about its own inside
-        program = torch.onnx.export(
-            module,
-            (torch.cat([example[:1]] * 3),),  # of a batch of one, torch would make a constant
-            dynamo=True,
-            external_data=False,
-            opset_version=OPSET,
-            input_names=[name],
-            output_names=outputs,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            verbose=False,
-        )
-    assert program is not None  # it is None without dynamo only
-    proto = program.model_proto
-    proto.ir_version = IR_VERSION
-    strip(proto)
-    fold_negations(proto.graph)
-    proto.graph.name = f"{told['name']} {told['graph']}"
-    onnx.helper.set_model_props(proto, told)
-    onnx.checker.check_model(proto, full_check=True)
+    rows = torch.cat([example[:1]] * 3)  # of a batch of one, torch would make a constant
+    proto = to_graph(module, name, rows, outputs, {0: "batch"})
+    for port in proto.graph.output:
+        surgery.set_dims(port, {0: "batch"})
+    surgery.fold_negations(proto.graph)
+    surgery.describe(proto, told)
     return proto
-
-
-def strip(proto: onnx.ModelProto) -> None:
-    """Take out what the exporter tells of its own machine: stack traces and local paths."""
-    del proto.metadata_props[:]
-    graph = proto.graph
-    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
-    del graph.value_info[:]
-
-
-def fold_negations(graph: onnx.GraphProto) -> None:
-    """Let every matrix product whose negative is wanted compute that, which costs nothing."""
-    makers = {name: node for node in graph.node for name in node.output}
-    for node in [node for node in graph.node if node.op_type == "Neg"]:
-        product = makers[node.input[0]]
-        readers = [other for other in graph.node if product.output[0] in other.input]
-        if product.op_type != "Gemm" or len(readers) > 1:
-            continue
-        for factor in product.attribute:
-            if factor.name in ("alpha", "beta"):  # the exporter writes both
-                factor.f = -factor.f
-        product.output[0] = node.output[0]
-        graph.node.remove(node)

@@ -22,6 +22,7 @@ from export.graphs.parity import check_parity
 from export.networks.mlp import AE, VAE, codes, parameters
 from export.report import evaluate
 from export.training import checkpoint, origin, record
+from vae_onnx.crossing import folder
 from vae_onnx.store import model_files
 
 
@@ -141,24 +142,10 @@ def write_folder(
     """Write the files of a model folder, in the place of those of any other model there.
 
     `history.jsonl` is the run's own, for curves of the training: one epoch a line.
-    `latents.npz` holds the encoded test set, for a map of the latent space: z float16
-    (N, latent_dim), which is as fine as a map needs, and labels (N,), uint8 where
-    there are no more than 256 classes.
+    `latents.npz` holds the encoded test set.
     """
-    with model_files.replacing(out) as partial:
-        for file_name, content in graphs.items():
-            (partial / file_name).write_bytes(content)
-        (partial / model_files.HISTORY).write_bytes(history)
-        write_card(partial, card)
-        np.savez_compressed(
-            partial / model_files.LATENTS,
-            z=z.numpy().astype(np.float16),
-            labels=labels.numpy().astype(np.min_scalar_type(int(labels.max()))),
-        )
-        vae_onnx.Autoencoder(partial)
-
-
-def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Write `card.json`."""
-    text = json.dumps(card, indent=2) + "\n"
-    (folder / model_files.CARD).write_text(text, encoding="utf-8")
+    others = {
+        model_files.HISTORY: history,
+        model_files.LATENTS: folder.latents(z.numpy(), labels.numpy()),
+    }
+    folder.write(out, graphs, card, others)

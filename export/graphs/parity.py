@@ -2,22 +2,22 @@
 
 from typing import Final
 
-import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
+import vae_onnx.errors
 from export.errors import UserError
+from vae_onnx.crossing.gates import parity
+from vae_onnx.crossing.gates.parity import TOLERANCE, relative_error
 from vae_onnx.engine.graph import Array
 
-BATCH_SIZES: Final = (1, 2, 7, 1000)
+__all__ = ["BATCH_SIZES", "TOLERANCE", "ParityError", "check_parity", "relative_error"]
+
+BATCH_SIZES: Final = (*parity.BATCH_SIZES, parity.MOST_ROWS)
 
 
-TOLERANCE: Final = 1e-5
-
-
-class ParityError(UserError, RuntimeError):
+class ParityError(UserError, vae_onnx.errors.ParityError):
     """A graph does not compute what its torch module computes."""
 
 
@@ -33,27 +33,13 @@ def check_parity(proto: onnx.ModelProto, module: nn.Module, inputs: Tensor) -> N
         ParityError: An output differs by more than 1e-5, relative to the largest magnitude in it
             where that is above 1.
     """
-    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    repeats = -(-max(BATCH_SIZES) // len(inputs))  # a small test set is shown more than once
-    inputs = torch.cat([inputs] * repeats)
-    for batch_size in BATCH_SIZES:
-        batch = inputs[:batch_size]
+
+    def run(value: Array) -> list[Array]:
         with torch.inference_mode():
-            result = module(batch)
-        expected = result if isinstance(result, tuple) else (result,)
-        got = session.run(None, {name: batch.numpy()})
-        for port, ours, theirs in zip(session.get_outputs(), got, expected, strict=True):
-            error = relative_error(ours, theirs.numpy())
-            if not error <= TOLERANCE:  # written so that NaN fails too
-                raise ParityError(
-                    f"{proto.graph.name}: {port.name} differs from torch by {error:.2e} at batch "
-                    f"size {batch_size}, allowed is {TOLERANCE:.0e}; nothing was written"
-                )
+            result = module(torch.from_numpy(value))
+        return [part.numpy() for part in (result if isinstance(result, tuple) else (result,))]
 
-
-def relative_error(got: Array, expected: Array) -> float:
-    """Largest difference, relative to the largest expected magnitude where that is above 1."""
-    if got.shape != expected.shape:
-        return float("inf")
-    return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
+    try:
+        parity.check_parity(proto, run, inputs.numpy(), BATCH_SIZES, source="torch")
+    except vae_onnx.errors.ParityError as error:
+        raise ParityError(str(error)) from error

@@ -17,7 +17,6 @@ from tqdm import tqdm
 from export import markdown
 from export.config import Variant
 from export.errors import ConfigError
-from export.graphs.model_folder import write_card
 from export.lowprecision.conversion import find_product, inputs_of, tell, to_float16, to_int8
 from export.lowprecision.measuring import (
     ROWS,
@@ -29,6 +28,7 @@ from export.lowprecision.measuring import (
 )
 from export.lowprecision.opening import Model, open_model, sha256
 from vae_onnx import Autoencoder, Decoder, Encoder
+from vae_onnx.crossing.folder import write_card
 from vae_onnx.engine.graph import Array
 from vae_onnx.store import model_files
 

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 import vae_onnx
 from demo.tools import need
-from export.c99 import header, weights
+from export.c99 import header, reading
 from export.c99.int8 import Rounded, rounded, to_int8
+from export.c99.weights import Network
 from export.markdown import table
 from vae_onnx.command.bench import alternate
 
@@ -101,12 +102,12 @@ def int8_section() -> str:
     rows = []
     for name in tqdm(vae_onnx.models(), desc="int8", disable=None):
         model = vae_onnx.load(name)
-        exact = weights.read(model)
+        exact = reading.read(model)
         ours = to_int8(model, exact)
         nearest = replace(
             exact,
-            hidden=rounded(exact.hidden),
-            logits=rounded(exact.logits),
+            encoder=(rounded(exact.encoder[0]),),
+            decoder=(exact.decoder[0], rounded(exact.decoder[1])),
         )
         _, before, after = header.losses(model, exact, ours)
         _, _, plain = header.losses(model, exact, nearest)
@@ -121,9 +122,9 @@ would add if each weight were rounded to the nearest step.
 {table(head, rows)}"""
 
 
-def size(weights: weights.Network) -> int:
+def size(network: Network) -> int:
     """Bytes of all weights."""
-    layers = [weights.hidden, *weights.heads.values(), weights.decoder_hidden, weights.logits]
+    layers = network.named().values()
     return sum(
         layer.steps.nbytes + layer.scale.nbytes + layer.bias.nbytes
         if isinstance(layer, Rounded)

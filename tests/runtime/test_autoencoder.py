@@ -211,7 +211,7 @@ def test_a_folder_without_graphs_says_what_writes_them(tmp_path):
             "mixed_names",
             "encoder.onnx is of the model with name tiny-ae, decoder.onnx of that with other-ae",
         ),
-        ("mixed_shapes", r"must agree on latent_dim, got 2 and 6"),
+        ("mixed_shapes", r"must agree on latent_shape, got \(2,\) and \(6,\)"),
     ],
 )
 def test_graphs_of_two_models_are_refused(graphs, folder, message):

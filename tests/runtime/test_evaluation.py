@@ -19,7 +19,7 @@ NATS = {
     "inference_gap", "inference_gap_standard_error",
 }  # fmt: skip
 OTHERS = {
-    "model", "data", "images", "draws", "seed", "k", "active_units", "mse",
+    "model", "data", "images", "draws", "seed", "k", "active_units", "mse", "psnr",
     "knn_accuracy", "knn_neighbours",
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_the_figures_of_a_vae(folder, images, evaluate, capsys):
 def test_the_figures_of_an_ae(folder, evaluate, capsys):
     result = evaluate("mnist-ae", folder / "t10k-images-idx3-ubyte")
     assert result.keys() == {
-        "model", "data", "images", "total", "recon", "standard_error", "mse",
+        "model", "data", "images", "total", "recon", "standard_error", "mse", "psnr",
         "knn_accuracy", "knn_neighbours",
     }  # fmt: skip
     assert "ELBO" not in capsys.readouterr().out

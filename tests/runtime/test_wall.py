@@ -4,6 +4,11 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+import vae_onnx
 
 
 def run(code: str) -> str:
@@ -18,6 +23,47 @@ def test_nothing_else_is_imported():
     assert {"vae_onnx", "numpy", "onnxruntime"} <= loaded
     others = {"torch", "onnx", "gradio", "PIL", "matplotlib", "huggingface_hub", "export", "demo"}
     assert loaded.isdisjoint(others)
+
+
+def test_nothing_else_of_the_package_imports_the_door_for_torch():
+    """And what it stands on, which needs onnx, is imported by the door and by `adopt` alone."""
+    rooms = {"torch": ("torch",), "crossing": ("torch", "crossing", "__init__.py")}
+    package = Path(vae_onnx.__file__).parent
+    for room, allowed in rooms.items():
+        importing = re.compile(rf"^\s*(from|import) vae_onnx\.{room}\b", re.MULTILINE)
+        found = {
+            path.relative_to(package).parts[0]
+            for path in package.rglob("*.py")
+            if importing.search(path.read_text(encoding="utf-8"))
+        }
+        assert found <= set(allowed)
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnx", "onnxscript"])
+def test_the_door_for_torch_says_what_it_needs(missing):
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+import vae_onnx
+try:
+    vae_onnx.torch
+except vae_onnx.PackageMissingError as error:
+    print(error)
+"""
+    assert "pip install 'vae-onnx[torch]'" in run(code)
+
+
+def test_adopt_says_what_it_needs():
+    code = """
+import sys
+sys.modules["onnx"] = None
+import vae_onnx
+try:
+    vae_onnx.adopt
+except vae_onnx.PackageMissingError as error:
+    print(error)
+"""
+    assert "pip install onnx" in run(code)
 
 
 def test_nothing_is_printed():

@@ -10,9 +10,9 @@ from typing import cast
 import numpy as np
 
 import vae_onnx
-from vae_onnx import checks, evaluation
+from vae_onnx import contract, evaluation
 from vae_onnx.command import files, inputs, outputs, rows, streams
-from vae_onnx.engine import progress
+from vae_onnx.engine import progress, sizes
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError
 from vae_onnx.evaluation import Settings
@@ -43,7 +43,7 @@ def decode(options: argparse.Namespace) -> None:
     """Latent codes z -> pictures."""
     model = vae_onnx.load(options.model)
     z = files.read_array(options.z)
-    if z.ndim != 2 or z.shape[1] != model.latent_dim or not len(z):
+    if not z.ndim or not len(z) or not sizes.fit(z.shape[1:], model.latent_shape):
         z = model.decoder.as_rows(z)  # of one code, or an error
     _write_pictures(options, len(z), map(model.decode, rows.blocks(z)))
 
@@ -60,9 +60,8 @@ def sample(options: argparse.Namespace) -> None:
     """Draws from the prior -> pictures."""
     rng = _rng(options.seed)
     model = vae_onnx.load(options.model)
-    count = checks.integer(options.n, "n", at_least=1)
-    z = rng.standard_normal((count, model.latent_dim), dtype=np.float32)
-    _write_pictures(options, count, model.decode_iter(z))
+    z = model.sample_codes(options.n, rng)
+    _write_pictures(options, len(z), model.decode_iter(z))
 
 
 def grid(options: argparse.Namespace) -> None:
@@ -82,7 +81,7 @@ def evaluate(options: argparse.Namespace) -> None:
     model = vae_onnx.load(options.model)
     x, labels = inputs.read_data(options, model.image_shape)
     codes: Array | Posterior
-    if model.kind == "ae":
+    if not contract.has_normal_prior(model.metadata, model.kind):
         codes = np.concatenate([model.encode(block) for block in rows.blocks(x)])
     else:
         parts = [model.posterior(block) for block in rows.blocks(x)]
@@ -92,10 +91,11 @@ def evaluate(options: argparse.Namespace) -> None:
     result = evaluation.evaluate(
         cast(Array, x),
         codes,
-        lambda z: model.decoder.graph.batched(z, np.asarray)[0],
+        model.decoder.to_x_recon,
         labels,
         settings,
         progress.track,
+        contract.likelihood(model.metadata),
     )
     name = model.metadata.get("name", model.folder.name)
     if options.out:

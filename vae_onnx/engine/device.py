@@ -41,26 +41,29 @@ class Device(NamedTuple):
         """Whether that is onnxruntime's own for the CPU."""
         return self.provider == CPU
 
-    def open(self, content: bytes) -> tuple[ort.InferenceSession, Device]:
+    def open(self, content: bytes, threads: int = 1) -> tuple[ort.InferenceSession, Device]:
         """Open a graph; return the session, and the device that it really is on.
+
+        Args:
+            content: The ONNX file.
+            threads: Of onnxruntime's own, on the CPU: they share the work within a call.
 
         Raises:
             DeviceError: The device cannot be had, or runs none of the graph or, if strict, not all.
             Exception: What onnxruntime raises about a graph that it cannot run at all.
         """
         try:
-            return self._open(content), self
+            return self._open(content, threads), self
         except DeviceError as error:
             if self.fallback is None:
                 raise
             _warn_once(f"running on the {self.fallback.name} instead: {error}")
-            return self.fallback.open(content)
+            return self.fallback.open(content, threads)
 
-    def _open(self, content: bytes) -> ort.InferenceSession:
+    def _open(self, content: bytes, threads: int) -> ort.InferenceSession:
         options = ort.SessionOptions()
-        # Threads of our own share the blocks of a batch. Those of onnxruntime would share each
-        # matrix product, which is slower, would spin between calls, and are lost after a fork.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self.on_cpu:
             return ort.InferenceSession(content, options, providers=[CPU], enable_fallback=0)

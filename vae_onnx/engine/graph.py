@@ -16,10 +16,12 @@ import onnxruntime as ort
 
 from vae_onnx import checks
 from vae_onnx.engine import device as devices
-from vae_onnx.engine import ortvalues
+from vae_onnx.engine import ortvalues, sizes
 from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
 from vae_onnx.engine.reopening import Reopening
+from vae_onnx.engine.sizes import ANY, Sizes
+from vae_onnx.engine.wide import WideSession
 from vae_onnx.errors import (
     EXPORTING,
     ClosedError,
@@ -38,7 +40,9 @@ EXTERNAL: Final = (b"\x08location", b"\x00location")
 NEWER: Final = re.compile(r"Unsupported model IR version|official support for domain")
 CONTROL_FLOW: Final = frozenset(("If", "Loop", "Scan"))  # what holds graphs of its own
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
-DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once
+WIDE: Final = 2**18  # bytes of a row, of which threads share the inside rather than several rows
+DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once, where they are small
+DEVICE_BYTES: Final = 2**25  # of such a block
 
 
 class Port(NamedTuple):
@@ -101,8 +105,12 @@ class Graph:
             )
         self.metadata: Mapping[str, str] = MappingProxyType(metadata)
         self.threads = threads if self.device.on_cpu else 1
-        self._alone = workers.alone(self.threads) if self.device.on_cpu else DEVICE_ROWS
         self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
+        self._rows = [_row(port) for port in (*self.inputs.values(), *self.outputs.values())]
+        if self.device.on_cpu and self.threads > 1 and not sizes.in_bytes(self._rows) < WIDE:
+            # Two sessions at once would need twice the memory.
+            self._session, session = None, None
+            self._session = WideSession(lambda: self.device.open(_read(self.path), self.threads)[0])
 
     @property
     def placement(self) -> dict[str, str]:
@@ -137,15 +145,15 @@ class Graph:
         self,
         batch: npt.NDArray[Any],
         prepare: Callable[[npt.NDArray[Any]], Array],
-        outputs: list[Array] | None = None,
+        make: Callable[[tuple[int, ...]], Array] | None = None,
     ) -> list[Array]:
         """Run the graph on a batch of any size: block by block, on all threads.
 
         Args:
             batch: (N, ...), N >= 1.
-            prepare: Makes what the graph takes of some rows; called once for each block.
-            outputs: Where to write what the graph gives: C-contiguous float32 arrays (N, ...) in
-                the order of the graph. New ones unless given.
+            prepare: Makes what the graph takes of some rows, C-contiguous; called once a block.
+            make: Makes the float32 array (N, ...) that an output is written to, by its shape; it
+                may be a view of another. A new one unless given.
 
         Returns:
             The outputs.
@@ -153,20 +161,21 @@ class Graph:
         Raises:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
-        if len(batch) <= self._alone and outputs is None:
-            return self(prepare(batch))
-        if outputs is None:
-            outputs = [
-                np.empty((len(batch), *self.expect_port(port, len(port.shape))), np.float32)
-                for port in self.outputs.values()
-            ]
-        filled = outputs
-        workers.each(
-            lambda rows: self._run_into(prepare(batch[rows]), [out[rows] for out in filled]),
-            self._blocks(len(batch)),
-            self.threads,
-        )
-        return filled
+        few = len(batch) <= self._alone(batch)
+        if few or not all(map(sizes.are_fixed, self._rows)):
+            done = len(batch) if few else 1
+            first = self(prepare(batch[:done]))
+            if few and make is None:
+                return first
+            shapes = [output.shape[1:] for output in first]
+        else:
+            done, first, shapes = 0, [], self._rows[1:]
+        outputs = [(make or _new)((len(batch), *shape)) for shape in shapes]
+        for output, rows in zip(outputs, first, strict=False):
+            output[:done] = rows
+        if done < len(batch):
+            self._run_blocks(batch[done:], prepare, [output[done:] for output in outputs])
+        return outputs
 
     def on_device(self, value: ort.OrtValue) -> list[ort.OrtValue]:
         """Run the graph on a value where it lies; the outputs come to lie there too.
@@ -193,13 +202,42 @@ class Graph:
         values: list[ort.OrtValue] = binding.get_outputs()
         return values
 
-    def _blocks(self, rows: int) -> list[slice]:
-        if self.device.on_cpu:
-            return workers.blocks(rows, self.threads)
-        return [slice(start, start + DEVICE_ROWS) for start in range(0, rows, DEVICE_ROWS)]
+    def _alone(self, batch: npt.NDArray[Any]) -> int:
+        """Return how many rows at most are best computed by whoever asks."""
+        row_bytes = sizes.in_bytes([batch.shape[1:], *self._rows[1:]])
+        if not self.device.on_cpu:
+            return _device_rows(row_bytes)
+        return 1 if self._is_wide else workers.alone(self.threads, row_bytes)
+
+    def _run_blocks(
+        self,
+        batch: npt.NDArray[Any],
+        prepare: Callable[[npt.NDArray[Any]], Array],
+        outputs: list[Array],
+    ) -> None:
+        """Run the graph on a batch and let it write to the outputs, on all threads."""
+        row_bytes = sizes.in_bytes([batch.shape[1:], *(output.shape[1:] for output in outputs)])
+        if not self.device.on_cpu or self._is_wide:
+            size = 1 if self._is_wide else _device_rows(row_bytes)
+            blocks = [slice(start, start + size) for start in range(0, len(batch), size)]
+        else:
+            blocks = workers.blocks(len(batch), self.threads, row_bytes)
+        workers.each(
+            lambda rows: self._run_into(prepare(batch[rows]), [each[rows] for each in outputs]),
+            blocks,
+            1 if self._is_wide else self.threads,
+        )
+
+    @property
+    def _is_wide(self) -> bool:
+        return isinstance(self._session, WideSession)
 
     def _run_into(self, value: Array, outputs: list[Array]) -> None:
         """Run the graph on one block and let it write to the outputs."""
+        if not all(output.flags.c_contiguous for output in outputs):
+            for output, rows in zip(outputs, self(value), strict=True):
+                output[...] = rows
+            return
         binding = self._session.io_binding()
         binding.bind_input(self._input, "cpu", 0, np.float32, value.shape, value.ctypes.data)
         for name, output in zip(self._names, outputs, strict=True):
@@ -227,26 +265,27 @@ class Graph:
             f"it has {self}"
         )
 
-    def expect_port(self, port: Port, rank: int) -> tuple[int, ...]:
-        """Return the fixed dimensions of a float port [batch, ...] of that rank.
+    def expect_port(self, port: Port, *ranks: int) -> Sizes:
+        """Return the dimensions after the batch of a float port of one of those ranks.
+
+        Returns:
+            Of [batch, channels, height, width] height and width may be -1: dynamic.
 
         Raises:
-            GraphError: The port is not float32, or has another rank, or a dimension after the
-                batch is not fixed, or the batch is.
+            GraphError: The port is not float32, or has another rank, or a dimension is not fixed
+                that must be, or the batch is.
         """
-        fixed = tuple(size for size in port.shape[1:] if isinstance(size, int) and size > 0)
+        row = _row(port)
+        free = (1, 2) if len(port.shape) == 4 else ()
+        fixed = all(size != ANY or place in free for place, size in enumerate(row))
         dynamic = port.shape[:1] and isinstance(port.shape[0], str)
-        if (
-            port.type == "tensor(float)"
-            and dynamic
-            and len(fixed) == len(port.shape) - 1 == rank - 1
-        ):
-            if math.prod(fixed) <= LARGEST:
-                return fixed
+        if port.type == "tensor(float)" and dynamic and fixed and len(port.shape) in ranks:
+            if math.prod(abs(size) for size in row) <= LARGEST:
+                return row
             raise GraphError(f"{self.path}: more than {LARGEST:,} numbers for a row of {self}")
         raise GraphError(
-            f"{self.path}: expected float of rank {rank} with a dynamic batch and every other "
-            f"dimension fixed, got {self}"
+            f"{self.path}: expected float of rank {' or '.join(map(str, ranks))} with a dynamic "
+            f"batch and every other dimension fixed, or height and width dynamic, got {self}"
         )
 
 
@@ -304,6 +343,19 @@ def _reopened(reopening: Reopening, digest: str) -> Graph:
 
 def _port(argument: Any) -> Port:
     return Port(argument.type, tuple("?" if size is None else size for size in argument.shape))
+
+
+def _row(port: Port) -> Sizes:
+    """Return the dimensions after the batch."""
+    return tuple(size if isinstance(size, int) and size > 0 else ANY for size in port.shape[1:])
+
+
+def _device_rows(row_bytes: float) -> int:
+    return int(max(1, min(DEVICE_ROWS, DEVICE_BYTES // row_bytes)))
+
+
+def _new(shape: tuple[int, ...]) -> Array:
+    return np.empty(shape, np.float32)
 
 
 def _names(names: set[str]) -> str:

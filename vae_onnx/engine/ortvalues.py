@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from vae_onnx.engine import sizes
+from vae_onnx.engine.sizes import Sizes
 from vae_onnx.errors import InputError, InputTypeError
 
 
-def to_ortvalue(value: Any, name: str, row: tuple[int, ...]) -> ort.OrtValue:
+def to_ortvalue(value: Any, name: str, row: Sizes) -> ort.OrtValue:
     """Return a batch as a value of onnxruntime, where it lies and without a copy.
 
     Args:
         value: `onnxruntime.OrtValue`, a numpy array, or whatever else has `__dlpack__`, such as a
             tensor of PyTorch or CuPy: contiguous float32 (N, *row), N >= 1.
         name: What errors call it.
-        row: The shape of one of the N.
+        row: The shape of one of the N; -1 is a dimension of any size.
 
     Raises:
         InputTypeError: It is none of these, or not float32.
@@ -27,9 +29,8 @@ def to_ortvalue(value: Any, name: str, row: tuple[int, ...]) -> ort.OrtValue:
     if converted.data_type() != "tensor(float)":
         raise InputTypeError(f"{name} must be float32, got {converted.data_type()}")
     shape = tuple(converted.shape())
-    if shape[1:] != row or not shape or shape[0] < 1:
-        sizes = ", ".join(map(str, row))
-        raise InputError(f"{name} must have shape (N, {sizes}) with N >= 1, got {shape}")
+    if not shape or shape[0] < 1 or not sizes.fit(shape[1:], row):
+        raise InputError(f"{name} must have shape (N, {sizes.text(row)}) with N >= 1, got {shape}")
     return converted
 
 

@@ -14,6 +14,18 @@ T = TypeVar("T")
 SECONDS: Final = 0.1  # between two counts: items may be small and many
 
 
+class Said:
+    """Says on stderr, a line each, which step of long work begins; nothing without a name."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def __call__(self, line: str) -> None:
+        """Say it, where there is an stderr."""
+        if self._name is not None and sys.stderr is not None:
+            print(f"{self._name}: {line}", file=sys.stderr, flush=True)
+
+
 def track(steps: Sequence[int], name: str) -> Iterator[int]:
     """Yield the steps, and say on stderr how many are done; nothing where that is no terminal."""
     return _shown(steps, name, lambda done: f"{100 * done // len(steps)} %", every=0)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
-BLOCK = 256  # rows that are computed at once: what they need stays in a core's cache
+BLOCK = 256  # rows that are computed at once, where they are small
+BYTES = 2**20  # of such a block: what it needs stays in a core's cache
 MOST = 2**16  # threads
-LEAST = 64  # rows for which another thread is worth waking
+LEAST = 64  # rows for which another thread is worth waking, where they are small
 
 
 def available() -> int:
@@ -88,16 +89,26 @@ def check(threads: int | None) -> int:
     return available() if threads is None else checks.integer(threads, "threads", 1, MOST)
 
 
-def alone(threads: int) -> int:
+def at_once(row_bytes: float) -> int:
+    """Return how many rows of that size are best computed in one call, at least 1."""
+    return int(max(1, min(BLOCK, BYTES // row_bytes)))
+
+
+def alone(threads: int, row_bytes: float) -> int:
     """Return how many rows at most are best computed by whoever asks: `blocks` makes one block."""
-    return BLOCK if threads == 1 else 2 * LEAST - 1
+    return at_once(row_bytes) if threads == 1 else 2 * _least(row_bytes) - 1
 
 
-def blocks(rows: int, threads: int) -> list[slice]:
-    """Divide rows into blocks of nearly one size, none above BLOCK, enough for all threads."""
-    count = max(math.ceil(rows / BLOCK), min(threads, rows // LEAST), 1)
+def blocks(rows: int, threads: int, row_bytes: float = 1) -> list[slice]:
+    """Divide rows into blocks of nearly one size, none above `at_once`, enough for all threads."""
+    most, least = at_once(row_bytes), _least(row_bytes)
+    count = max(math.ceil(rows / most), min(threads, rows // least), 1)
     edges = [rows * edge // count for edge in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def _least(row_bytes: float) -> int:
+    return int(max(1, min(LEAST, BYTES // (4 * row_bytes))))
 
 
 def each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from vae_onnx import checks
 from vae_onnx.engine.graph import Array
+from vae_onnx.engine.sizes import ANY, fit, text
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import remedies
 
-Shape = tuple[int, int, int]  # channels, height, width
+Shape = tuple[int, int, int]  # channels, height, width; -1 is any that fits
 
 # The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
 ONE: Final = int(np.float32(1).view(np.uint32))
@@ -21,14 +22,16 @@ ONE: Final = int(np.float32(1).view(np.uint32))
 TAKEN: Final = "uint8 in [0, 255] or float in [0, 1]"
 
 
-def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
+def to_x(images: npt.ArrayLike, image_shape: Shape, multiple: int = 1) -> Array:
     """Turn images into the encoder's input.
 
     Args:
         images: uint8 in [0, 255] or float in [0, 1]. For grey 28x28 images: (28, 28), (N, 28, 28),
             (N, 28, 28, 1), (N, 1, 28, 28) or (N, 784); for colour (H, W, 3), (N, H, W, 3),
-            (N, 3, H, W) or (N, 3*H*W). A picture of Pillow in mode L or RGB counts as an array.
+            (N, 3, H, W) or (N, 3*H*W), and with 4 channels likewise. A picture of Pillow in mode
+            L, RGB or RGBA counts as an array.
         image_shape: (channels, height, width) that the graph expects.
+        multiple: Of which height and width must be multiples where the shape leaves them open.
 
     Returns:
         x (N, channels, height, width) float32 in [0, 1].
@@ -38,16 +41,16 @@ def to_x(images: npt.ArrayLike, image_shape: Shape) -> Array:
             message says what to pass instead, by the values that came.
         InputError: The shape is another one, there is no image, or a value is out of range.
     """
-    return scale(as_batch(images, image_shape))
+    return scale(as_batch(images, image_shape, multiple))
 
 
-def as_batch(images: npt.ArrayLike, image_shape: Shape) -> npt.NDArray[Any]:
+def as_batch(images: npt.ArrayLike, image_shape: Shape, multiple: int = 1) -> npt.NDArray[Any]:
     """Return images as (N, channels, height, width), N >= 1, of their own dtype.
 
     Arguments and errors are those of `to_x`, but for the range of the values.
     """
     array = _as_array(images, image_shape[0])
-    batch = _to_nchw(array, image_shape)
+    batch = _to_nchw(array, _met(array, image_shape, multiple))
     if batch.shape[0] == 0:
         raise InputError(f"images must hold at least one image, got shape {array.shape}")
     return batch
@@ -60,7 +63,7 @@ def scale(batch: npt.NDArray[Any]) -> Array:
         InputError: A value is out of range.
     """
     if batch.dtype == np.uint8:
-        return batch.astype(np.float32) / np.float32(255)
+        return batch.astype(np.float32, order="C") / np.float32(255)
     check_range(batch, "images", "images")
     return np.ascontiguousarray(batch, dtype=np.float32)
 
@@ -89,25 +92,25 @@ def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
 
 def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any]:
-    """Lay pictures (N, H, W) or (N, H, W, 3) out on one sheet, row by row.
+    """Lay pictures (N, H, W) or (N, H, W, C) out on one sheet, row by row.
 
     Args:
         pictures: Of any dtype; at least one.
         columns: Pictures a row; by default as many as make the sheet nearly square.
 
     Returns:
-        (rows * H, columns * W) or (rows * H, columns * W, 3); places left over hold zeros.
+        (rows * H, columns * W) or (rows * H, columns * W, C); places left over hold zeros.
 
     Raises:
         InputTypeError: `columns` is no integer.
         InputError: `pictures` has another rank or is empty, or `columns` is below 1.
     """
     array = checks.array(pictures, "pictures")
-    if not (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) or len(array) == 0:
+    if array.ndim not in (3, 4) or len(array) == 0:
         it = checks.expression(pictures, "pictures")
         remedy = remedies.said(_to_pictures(array.shape, it))
         raise InputError(
-            f"pictures must be (N, H, W) or (N, H, W, 3), N >= 1, got {array.shape}{remedy}"
+            f"pictures must be (N, H, W) or (N, H, W, C), N >= 1, got {array.shape}{remedy}"
         )
     count, height, width = array.shape[:3]
     square = math.ceil(math.sqrt(count))
@@ -130,6 +133,34 @@ def _as_array(images: npt.ArrayLike, channels: int) -> npt.NDArray[Any]:
             + remedies.said(remedies.pictures(array, it))
         )
     return array
+
+
+def _met(array: npt.NDArray[Any], image_shape: Shape, multiple: int) -> Shape:
+    """Return the shape of one image with the height and width that came where any may come."""
+    channels, height, width = image_shape
+    if ANY not in image_shape:
+        return channels, height, width
+    sizes = _sizes(array.shape, channels)
+    if sizes is None or not fit(sizes, (height, width)):
+        raise InputError(f"images must be {_layouts(image_shape)}, got shape {array.shape}")
+    down = [size - size % multiple for size in sizes]
+    if list(sizes) != down or 0 in sizes:
+        up = [max(multiple, size + -size % multiple) for size in sizes]
+        raise InputError(
+            f"height and width of the images must be multiples of {multiple}, got "
+            f"{sizes[0]}x{sizes[1]}; cut or scale them to {max(down[0], multiple)}x"
+            f"{max(down[1], multiple)}, or fill them up to {up[0]}x{up[1]}"
+        )
+    return channels, *sizes
+
+
+def _sizes(shape: tuple[int, ...], channels: int) -> tuple[int, int] | None:
+    """Return height and width of images in any layout; channels last where both could be."""
+    if len(shape) in (3, 4) and shape[-1] == channels:
+        return shape[-3], shape[-2]
+    if len(shape) in (3, 4) and shape[-3] == channels:
+        return shape[-2], shape[-1]
+    return (shape[-2], shape[-1]) if channels == 1 and len(shape) in (2, 3) else None
 
 
 def _check_mode(images: npt.ArrayLike, array: npt.NDArray[Any], channels: int) -> None:
@@ -170,6 +201,9 @@ def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
 
 def _layouts(image_shape: Shape) -> str:
     channels, height, width = image_shape
+    if ANY in image_shape:
+        picture = text((height, width, channels) if channels > 1 else (height, width))
+        return f"({picture}), (N, {picture}) or (N, {text(image_shape)})"
     picture = f"{height}, {width}" if channels == 1 else f"{height}, {width}, {channels}"
     return (
         f"({picture}), (N, {picture}), (N, {channels}, {height}, {width}) "

@@ -23,7 +23,8 @@ VARIANTS: Final = tuple(
 )
 LATENTS: Final = "latents.npz"
 HISTORY: Final = "history.jsonl"  # of the training, an epoch a line
-NAMES: Final = (*GRAPHS, *VARIANTS, CARD, LATENTS, HISTORY)  # all that can belong to a model
+STRIP: Final = "strip.png"  # pictures, and what becomes of them
+NAMES: Final = (*GRAPHS, *VARIANTS, CARD, LATENTS, HISTORY, STRIP)  # all that can belong to a model
 AGAIN: Final = "get the model again"
 
 

@@ -19,6 +19,7 @@ from export.graphs import freezing, model_folder, parity
 from export.networks import mlp
 from export.training.run import train
 from vae_onnx import evaluation
+from vae_onnx.crossing.folding import surgery
 from vae_onnx.evaluation import Settings
 
 MODELS = Path(vae_onnx.__file__).parent / "models"
@@ -276,7 +277,7 @@ def test_a_negation_is_folded_into_its_product_alone():
             e = Relu(x)
             w = Neg(e)
         }""")
-    freezing.fold_negations(graph)
+    surgery.fold_negations(graph)
     assert [node.op_type for node in graph.node] == ["Gemm", "Gemm", "Neg", "Add", "Relu", "Neg"]
     first, second = graph.node[:2]
     assert [attribute.f for attribute in first.attribute] == [-1, -1]

@@ -51,6 +51,36 @@ decoder (float[N, 6] z) => (float[N, 3, 2, 1] x_recon)
     x_recon = Reshape(z, picture)
 }"""
 
+# A VAE of RGBA pictures, 6 rows by 4 columns, whose code is a map, 4x3x2: the means of squares of
+# 2x2; every log_var is -2 and the decoder shows each number of a code as a square.
+MAP_ENCODER = """
+encoder (float[N, 4, 6, 4] x) => (float[N, 4, 3, 2] mu, float[N, 4, 3, 2] log_var)
+<float zero = {0}, float minus_two = {-2}> {
+    mu = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (x)
+    nothing = Mul(mu, zero)
+    log_var = Add(nothing, minus_two)
+}"""
+MAP_DECODER = """
+decoder (float[N, 4, 3, 2] z) => (float[N, 4, 6, 4] x_recon)
+<float[4] twice = {1, 1, 2, 2}, float zero = {0}, float one = {1}> {
+    large = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric",
+        nearest_mode = "floor"> (z, "", twice)
+    x_recon = Clip(large, zero, one)
+}"""
+
+# The same as an AE of colour pictures of any even size.
+OPEN_ENCODER = """
+encoder (float[N, 3, height, width] x) => (float[N, 3, latent_height, latent_width] z) {
+    z = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (x)
+}"""
+OPEN_DECODER = """
+decoder (float[N, 3, latent_height, latent_width] z) => (float[N, 3, height, width] x_recon)
+<float[4] twice = {1, 1, 2, 2}, float zero = {0}, float one = {1}> {
+    large = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric",
+        nearest_mode = "floor"> (z, "", twice)
+    x_recon = Clip(large, zero, one)
+}"""
+
 # Graphs that are sound, but none of ours.
 FOREIGN = {
     # Declares any batch, and takes one of 2 alone.
@@ -101,6 +131,14 @@ def graphs() -> dict[str, onnx.ModelProto]:
     vae = {"name": "tiny-vae", "kind": "vae"}
     ae = {"name": "tiny-ae", "kind": "ae", "latent_range": "[[0.0, 0.25], [0.5, 0.75]]"}
     other = ae | {"name": "other-ae"}
+    gaussian = {"name": "map-vae", "likelihood": "Gaussian, x_recon is its mean", "sigma": "0.1"}
+    unknown = {
+        "name": "open-ae",
+        "likelihood": "none",
+        "prior": "none",
+        "size_multiple": "2",
+        "latent_range": "[[0, 0, 0], [1, 1, 1]]",
+    }
     return {
         "vae/encoder.onnx": _graph(VAE_ENCODER, vae),
         "vae/decoder.onnx": _graph(DECODER, vae),
@@ -108,6 +146,10 @@ def graphs() -> dict[str, onnx.ModelProto]:
         "ae/decoder.onnx": _graph(DECODER, ae),
         "colour/encoder.onnx": _graph(COLOUR_ENCODER, {}),
         "colour/decoder.onnx": _graph(COLOUR_DECODER, {}),
+        "map/encoder.onnx": _graph(MAP_ENCODER, gaussian),
+        "map/decoder.onnx": _graph(MAP_DECODER, gaussian),
+        "open/encoder.onnx": _graph(OPEN_ENCODER, unknown),
+        "open/decoder.onnx": _graph(OPEN_DECODER, unknown),
         "mixed_names/encoder.onnx": _graph(AE_ENCODER, ae),
         "mixed_names/decoder.onnx": _graph(DECODER, other),
         "mixed_shapes/encoder.onnx": _graph(AE_ENCODER, {}),

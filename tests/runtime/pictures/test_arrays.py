@@ -113,7 +113,7 @@ def test_tile_lays_out_row_by_row():
 
 @pytest.mark.parametrize(
     ("shape", "columns"),
-    [((2, 2), None), ((0, 2, 2), None), ((1, 1, 2, 2), None), ((), None), ((1, 2, 2), 0)],
+    [((2, 2), None), ((0, 2, 2), None), ((1, 1, 1, 2, 2), None), ((), None), ((1, 2, 2), 0)],
 )
 def test_tile_refuses(shape, columns):
     with pytest.raises(ValueError, match="must be"):

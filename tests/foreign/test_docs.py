@@ -1,0 +1,113 @@
+"""What docs/your-model.md shows is what happens."""
+
+import functools
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import vae_onnx
+import vae_onnx.torch
+
+from . import nets
+from .test_adopt import keras_decoder, keras_encoder
+
+PAGE = Path(__file__).parents[2].joinpath("docs/your-model.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
+
+MYNET = """
+from torch import nn
+
+class ConvVAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Flatten())
+        self.fc_mu, self.fc_var = nn.Linear(2048, 4), nn.Linear(2048, 4)
+        pixels = nn.Unflatten(1, (3, 64, 64))
+        self.generator = nn.Sequential(nn.Linear(4, 3 * 64 * 64), nn.Tanh(), pixels)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, digits):
+    """A folder with all that the page's blocks take for granted; none of it is trained."""
+    torch.manual_seed(0)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        vae_onnx.torch, "export", functools.partial(vae_onnx.torch.export, strict=False)
+    )
+    np.save("digits.npy", digits)
+    rng = np.random.default_rng(0)
+    np.save("faces.npy", rng.integers(0, 255, (32, 64, 64, 3), dtype=np.uint8))
+    np.save("photos.npy", rng.integers(0, 255, (4, 12, 16, 3), dtype=np.uint8))
+    Path("mynet.py").write_text(textwrap.dedent(MYNET))
+    monkeypatch.setattr(nets, "VAE", nets.Report, raising=False)
+    monkeypatch.setitem(sys.modules, "train", nets)
+    torch.save(nets.Report().state_dict(), "vae.pt")
+    import mynet
+
+    torch.save({"state_dict": mynet.ConvVAE().state_dict()}, "best.pt")
+    yield tmp_path
+    sys.modules.pop("mynet", None)
+
+
+def run(heading):
+    exec(compile(BLOCKS[heading], heading, "exec"), {})
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
+def test_the_class_of_the_report(place, capsys):
+    run("The class of the report")
+    assert capsys.readouterr().out == (
+        "<mine: vae, latent_dim 2, image_shape (1, 28, 28)> (64, 2) (64, 28, 28)\n"
+    )
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
+def test_a_convolutional_vae(place):
+    run("A convolutional VAE")
+    assert vae_onnx.load("models/faces").kind == "vae"
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
+def test_pythae(place):
+    pythae = pytest.importorskip("pythae.models", reason="the group `foreign` installs pythae")
+    config = pythae.VAEConfig(input_dim=(1, 28, 28), latent_dim=3)
+    pythae.VAE(config).save("my_model/VAE_training/final_model")
+    run("pythae")
+    assert vae_onnx.load("models/pythae").latent_dim == 3
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning", "ignore::DeprecationWarning")
+def test_diffusers(place, opened):
+    diffusers = pytest.importorskip("diffusers", reason="the group `foreign` installs diffusers")
+    small = {"block_out_channels": (4,), "norm_num_groups": 4}
+    diffusers.AutoencoderKL(**small).save_pretrained("my_vae")
+    run("diffusers")
+    assert opened(place / "models" / "kl").told["size_multiple"] == "1"
+
+
+def test_graphs_that_exist_already(place):
+    onnx.save(keras_encoder(), "encoder_keras.onnx")
+    onnx.save(keras_decoder(), "decoder_keras.onnx")
+    np.save("digits.npy", np.random.default_rng(0).random((64, 8, 8), dtype=np.float32))
+    run("Graphs that exist already")
+    assert vae_onnx.load("models/keras").kind == "vae"
+
+
+def test_every_option_is_told():
+    from vae_onnx.crossing.options import Options
+
+    told = PAGE.partition("## What you may say")[2].partition("**Folded into")[0]
+    assert set(re.findall(r"`(\w+)=", told)) == set(Options.__annotations__)
+
+
+def test_every_kind_of_error_is_told():
+    kinds = {kind.__name__ for kind in vae_onnx.ExportError.__subclasses__()}
+    assert kinds - set(re.findall(r"`(\w+Error)`", PAGE)) == {"NotFiniteError", "WeightsError"}

@@ -1,0 +1,79 @@
+"""Rows so large that onnxruntime's own threads share the work within one."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import vae_onnx
+from vae_onnx.engine import graph
+from vae_onnx.engine.wide import WideSession
+
+FORK = """
+import os, sys, numpy as np, vae_onnx
+from vae_onnx.engine import graph
+graph.WIDE = 1
+model = vae_onnx.load("mnist-vae", threads=2)
+z = np.zeros((3, 2), np.float32)
+before = model.decode(z)
+child = os.fork()
+if child == 0:
+    if sys.argv[1] == "use":
+        assert (model.decode(z) == before).all()
+    if sys.argv[1] == "close":
+        model.close()
+    sys.exit(7)  # not os._exit: everything is torn down
+_, status = os.waitpid(child, 0)
+assert (model.decode(z) == before).all()
+print(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """A bundled model run as if its rows were large."""
+    monkeypatch.setattr(graph, "WIDE", 1)
+    with vae_onnx.load("fashion-mnist-vae-16d", threads=2) as model:
+        assert isinstance(model.decoder.graph._session, WideSession)
+        yield model
+
+
+def test_each_row_is_a_call_and_the_bits_are_those_of_a_row_alone(wide, images):
+    some = images["fashion-mnist"][:5]
+    z = wide.encode(some)
+    alone = vae_onnx.load("fashion-mnist-vae-16d", threads=1)
+    np.testing.assert_array_equal(z, np.concatenate([alone.encode(each) for each in some]))
+    rows = np.concatenate([alone.decode(row) for row in z])
+    np.testing.assert_array_equal(wide.decode(z), rows)
+    np.testing.assert_array_equal(np.concatenate([wide.decode(row) for row in z]), rows)
+
+
+def test_small_rows_and_one_thread_need_no_such_session():
+    for name, threads in (("mnist-vae", 2), ("mnist-vae", 1)):
+        model = vae_onnx.load(name, threads=threads)
+        assert not isinstance(model.decoder.graph._session, WideSession)
+
+
+def test_closed_is_closed(wide):
+    wide.close()
+    with pytest.raises(vae_onnx.ClosedError):
+        wide.decode(np.zeros((1, 16)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("what", ["use", "close", "nothing"])
+def test_a_forked_process_works_and_ends(what):
+    command = [sys.executable, "-W", "ignore", "-c", FORK, what]
+    # The thread of onnxruntime 1.32's telemetry would itself keep a forked process from ending.
+    quiet = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=quiet)
+    assert result.stdout.split() == ["7"], result.stderr
+
+
+def test_a_spawned_pool_beside_it(wide):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(abs, (-1,)) == 1
+    assert wide.decode(np.zeros((1, 16))).shape == (1, 28, 28)
