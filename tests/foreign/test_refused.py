@@ -487,7 +487,7 @@ PICTURES = {
     "of five axes": (X[None], errors.InputError, "got shape"),
     "ragged": ([X[0, 0], X[0, 0, :4]], errors.InputError, "ragged"),
     "in [-1, 1]": (X * 2 - 1, errors.InputError, r"in \[0, 1\]"),
-    "in [0, 255] as float": (X * 255, errors.InputError, "divide by 255"),
+    "in [0, 255] as float": (X * 255, errors.InputError, "images / 255"),
     "with NaN": (np.full_like(X, NAN), errors.InputError, "finite"),
     "of 16 bits": (np.zeros((4, 8, 8), np.uint16), errors.InputTypeError, "uint16"),
     "of text": (["a.png", "b.png"], errors.InputError, r"\(N, H, W\)"),

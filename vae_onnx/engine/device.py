@@ -63,7 +63,9 @@ class Device(NamedTuple):
     def _open(self, content: bytes, threads: int) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Waking a sleeping thread for each operator would take up what it gains.
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(threads > 1)))
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # after each call
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if self.on_cpu:
             return ort.InferenceSession(content, options, providers=[CPU], enable_fallback=0)

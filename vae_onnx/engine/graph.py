@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,31 +15,25 @@ import onnxruntime as ort
 
 from vae_onnx import checks
 from vae_onnx.engine import device as devices
-from vae_onnx.engine import ortvalues, sizes
+from vae_onnx.engine import ortvalues, reading, sizes
 from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
 from vae_onnx.engine.reopening import Reopening
 from vae_onnx.engine.sizes import ANY, Sizes
-from vae_onnx.engine.wide import WideSession
+from vae_onnx.engine.wide import Trial, WideSession
 from vae_onnx.errors import (
-    EXPORTING,
     ClosedError,
     DeviceError,
-    FileMissingError,
     GraphError,
     InputError,
-    accessing,
 )
-from vae_onnx.store.mistaken import named
 
 Array = npt.NDArray[np.float32]
 
-# The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
-EXTERNAL: Final = (b"\x08location", b"\x00location")
-NEWER: Final = re.compile(r"Unsupported model IR version|official support for domain")
 CONTROL_FLOW: Final = frozenset(("If", "Loop", "Scan"))  # what holds graphs of its own
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 WIDE: Final = 2**18  # bytes of a row, of which threads share the inside rather than several rows
+LIGHT: Final = 2**25  # bytes of a file that may be in memory twice, for single rows
 DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once, where they are small
 DEVICE_BYTES: Final = 2**25  # of such a block
 
@@ -87,7 +80,7 @@ class Graph:
         self.path = checks.path(path, "path")
         self._reopening = Reopening.of(self.path, device or devices.pick("cpu"), threads)
         threads = workers.check(threads)
-        content = _read(self.path)
+        content = reading.read(self.path)
         try:
             session, self.device = self._reopening.device.open(content)
             self._session: Any = session
@@ -97,7 +90,7 @@ class Graph:
         except DeviceError:
             raise
         except Exception as error:  # onnxruntime's errors share no base class
-            raise GraphError(_unusable(self.path, content, error)) from error
+            raise GraphError(reading.unusable(self.path, content, error)) from error
         if looping := devices.operators(session) & CONTROL_FLOW:
             raise GraphError(
                 f"{path} has {', '.join(sorted(looping))} in it, with which it may never end; "
@@ -107,10 +100,14 @@ class Graph:
         self.threads = threads if self.device.on_cpu else 1
         self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
         self._rows = [_row(port) for port in (*self.inputs.values(), *self.outputs.values())]
-        if self.device.on_cpu and self.threads > 1 and not sizes.in_bytes(self._rows) < WIDE:
-            # Two sessions at once would need twice the memory.
-            self._session, session = None, None
-            self._session = WideSession(lambda: self.device.open(_read(self.path), self.threads)[0])
+        self._single, self._is_slow = self._session, False
+        if self.device.on_cpu and self.threads > 1:
+            if not sizes.in_bytes(self._rows) < WIDE:
+                # Two sessions at once would need twice the memory.
+                self._session = self._single = session = None
+                self._session = self._single = self._open_wide()
+            elif len(content) <= LIGHT:
+                self._single = Trial(session, self._open_wide, self._settle)
 
     @property
     def placement(self) -> dict[str, str]:
@@ -119,7 +116,7 @@ class Graph:
 
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""
-        self._session = _Closed(self.path)
+        self._session = self._single = _Closed(self.path)
 
     def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
         if isinstance(self._session, _Closed):
@@ -136,7 +133,7 @@ class Graph:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
         try:
-            outputs: list[Array] = self._session.run(self._names, {self._input: value})
+            outputs: list[Array] = self._single.run(self._names, {self._input: value})
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.dtype} {list(value.shape)}", error)
         return outputs
@@ -207,7 +204,9 @@ class Graph:
         row_bytes = sizes.in_bytes([batch.shape[1:], *self._rows[1:]])
         if not self.device.on_cpu:
             return _device_rows(row_bytes)
-        return 1 if self._is_wide else workers.alone(self.threads, row_bytes)
+        if self._is_wide:
+            return 1
+        return workers.alone(self.threads, row_bytes, self._fewest(row_bytes))
 
     def _run_blocks(
         self,
@@ -221,12 +220,23 @@ class Graph:
             size = 1 if self._is_wide else _device_rows(row_bytes)
             blocks = [slice(start, start + size) for start in range(0, len(batch), size)]
         else:
-            blocks = workers.blocks(len(batch), self.threads, row_bytes)
+            fewest = self._fewest(row_bytes)
+            blocks = workers.blocks(len(batch), self.threads, row_bytes, fewest)
         workers.each(
             lambda rows: self._run_into(prepare(batch[rows]), [each[rows] for each in outputs]),
             blocks,
             1 if self._is_wide else self.threads,
         )
+
+    def _fewest(self, row_bytes: float) -> int:
+        return 1 if self._is_slow else workers.least(row_bytes)
+
+    def _open_wide(self) -> WideSession:
+        return WideSession(lambda: self.device.open(reading.read(self.path), self.threads)[0])
+
+    def _settle(self, session: Any, is_slow: bool) -> None:
+        if not isinstance(self._session, _Closed):
+            self._single, self._is_slow = session, is_slow
 
     @property
     def _is_wide(self) -> bool:
@@ -287,39 +297,6 @@ class Graph:
             f"{self.path}: expected float of rank {' or '.join(map(str, ranks))} with a dynamic "
             f"batch and every other dimension fixed, or height and width dynamic, got {self}"
         )
-
-
-def _read(path: Path) -> bytes:
-    with accessing(path):
-        content = path.read_bytes() if path.is_file() else None
-    if content is None:
-        raise FileMissingError(
-            f"{path} is missing or no file; get the whole folder of the model again from where it "
-            f"came; {EXPORTING} writes it"
-        )
-    if any(key in content for key in EXTERNAL):
-        raise GraphError(
-            f"{path} keeps its weights in another file; a graph must hold them itself: "
-            f"`import onnx; onnx.save(onnx.load({str(path)!r}), {str(path)!r})` takes them in, and "
-            "torch.onnx.export(..., external_data=False) leaves them there"
-        )
-    return content
-
-
-def _unusable(path: Path, content: bytes, error: Exception) -> str:
-    """Say why onnxruntime does not take a file, and what to do."""
-    mistaken = named(content, path)
-    if mistaken:
-        return f"{path} ({len(content)} bytes) is not a complete ONNX graph: {mistaken}"
-    if NEWER.search(str(error)):
-        return (
-            f"{path} is newer than onnxruntime {ort.__version__}: pip install --upgrade "
-            f"onnxruntime, or export it for IR version 8 and opset 18. onnxruntime says: {error}"
-        )
-    return (
-        f"{path} ({len(content)} bytes) is not a complete ONNX graph that onnxruntime "
-        f"{ort.__version__} can run; copy or export it again. onnxruntime says: {error}"
-    )
 
 
 class _Closed:

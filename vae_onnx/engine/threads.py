@@ -94,21 +94,29 @@ def at_once(row_bytes: float) -> int:
     return int(max(1, min(BLOCK, BYTES // row_bytes)))
 
 
-def alone(threads: int, row_bytes: float) -> int:
+def least(row_bytes: float) -> int:
+    """Return for how many rows of that size another thread is worth waking, at least 1."""
+    return int(max(1, min(LEAST, BYTES // (4 * row_bytes))))
+
+
+def alone(threads: int, row_bytes: float, fewest: int) -> int:
     """Return how many rows at most are best computed by whoever asks: `blocks` makes one block."""
-    return at_once(row_bytes) if threads == 1 else 2 * _least(row_bytes) - 1
+    return at_once(row_bytes) if threads == 1 else 2 * fewest - 1
 
 
-def blocks(rows: int, threads: int, row_bytes: float = 1) -> list[slice]:
-    """Divide rows into blocks of nearly one size, none above `at_once`, enough for all threads."""
-    most, least = at_once(row_bytes), _least(row_bytes)
-    count = max(math.ceil(rows / most), min(threads, rows // least), 1)
+def blocks(rows: int, threads: int, row_bytes: float = 1, fewest: int = LEAST) -> list[slice]:
+    """Divide rows into blocks of nearly one size, enough for all threads.
+
+    Args:
+        rows: How many.
+        threads: Likewise.
+        row_bytes: Of one; none of the blocks is above `at_once`.
+        fewest: Rows of a block for a thread of its own; see `least`.
+    """
+    most = at_once(row_bytes)
+    count = max(math.ceil(rows / most), min(threads, rows // fewest), 1)
     edges = [rows * edge // count for edge in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
-
-
-def _least(row_bytes: float) -> int:
-    return int(max(1, min(LEAST, BYTES // (4 * row_bytes))))
 
 
 def each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import vae_onnx
 from vae_onnx.engine import graph
+from vae_onnx.engine import wide as trial
 from vae_onnx.engine.wide import WideSession
 
 FORK = """
@@ -55,6 +56,47 @@ def test_small_rows_and_one_thread_need_no_such_session():
     for name, threads in (("mnist-vae", 2), ("mnist-vae", 1)):
         model = vae_onnx.load(name, threads=threads)
         assert not isinstance(model.decoder.graph._session, WideSession)
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """What a bundled model does after its first single row, if that counts as slow."""
+    monkeypatch.setattr(trial, "SLOW", 0)
+
+    def load(better):
+        monkeypatch.setattr(trial, "BETTER", better)
+        model = vae_onnx.load("fashion-mnist-vae-16d", threads=2)
+        assert isinstance(model.decoder.graph._single, trial.Trial)
+        model.decode(np.zeros((3, 16)))  # is for several: nothing is known by it
+        assert isinstance(model.decoder.graph._single, trial.Trial)
+        return model, model.decode(np.zeros((1, 16)))
+
+    return load
+
+
+def test_a_second_session_serves_single_rows_where_it_is_faster(tried, images):
+    model, first = tried(np.inf)
+    graph = model.decoder.graph
+    assert isinstance(graph._single, WideSession)
+    assert not isinstance(graph._session, WideSession)
+    np.testing.assert_array_equal(model.decode(np.zeros((1, 16))), first)
+    z = model.encode(images["fashion-mnist"])
+    alone = vae_onnx.load("fashion-mnist-vae-16d", threads=1)
+    rows = np.concatenate([alone.decode(row) for row in z[:9]])
+    np.testing.assert_array_equal(np.concatenate([model.decode(row) for row in z[:9]]), rows)
+    # Another thread is woken for two of them already.
+    assert graph._alone(z) == 1
+    np.testing.assert_allclose(model.decode(z), alone.decode(z), atol=1e-6)
+
+
+def test_it_is_let_go_where_it_is_not(tried):
+    model, _ = tried(0)
+    graph = model.decoder.graph
+    assert graph._single is graph._session
+    assert not isinstance(graph._session, WideSession)
+    model.close()
+    with pytest.raises(vae_onnx.ClosedError):
+        model.decode(np.zeros((1, 16)))
 
 
 def test_closed_is_closed(wide):
