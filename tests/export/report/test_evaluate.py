@@ -96,7 +96,7 @@ def test_evaluate_writes_what_it_returns(evaluated, data_dir, test_split, capsys
     assert got == evaluate.metrics(model, test_split, draws=2), "what the card will say"
 
     text = capsys.readouterr().out
-    assert "fashion-mnist-vae, test set, on 10,000 images, 2 draws" in text
+    assert "fashion-mnist-vae-3d, test set, on 10,000 images, 2 draws" in text
     for name in ("total", "recon", "kld", "log_px_importance", "knn_accuracy", "psnr"):
         assert f"{result[name]:.4f}" in text
 
