@@ -1,6 +1,7 @@
 """The README.md of a model on the Hub."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +11,11 @@ from huggingface_hub import (
 
 import vae_onnx
 from export import markdown
-from export.config import Config
+from export.config import KINDS, Config
 from export.errors import ConfigError, ModelError
 from export.training import card
+from vae_onnx import contract
+from vae_onnx.engine import sizes
 from vae_onnx.engine.graph import Port
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.store import model_files
@@ -24,6 +27,18 @@ DATASETS: Final = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/f
 
 
 TASKS: Final = {"vae": "unconditional-image-generation", "ae": "image-feature-extraction"}
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a card says of where a model comes from and how good it is."""
+
+    summary: str
+    quality: list[str]  # paragraphs
+    origin: list[str]
+    record: str
+    purpose: str
+    dataset: str | None = None  # on the Hub
 
 
 def page(folder: Path, reference: str) -> str:
@@ -47,25 +62,74 @@ def page(folder: Path, reference: str) -> str:
     if OURS not in text:
         return text
     try:
-        config = Config(**told["config"])
-        return _card(model, told, config, reference)
+        about = _of_a_stranger(model, told) if "made_by" in told else _of_a_run(told)
+        return _card(model, told, about, reference)
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelError(
-            f"{folder / model_files.CARD} is not as `python -m export onnx` writes it, so that "
-            f"there is nothing to make a model card from ({error!r}); export the model again, or "
-            f"write a {card.CARD} of your own into the folder"
+            f"{folder / model_files.CARD} is not as `python -m export onnx` or vae_onnx.torch "
+            f"writes it, so that there is nothing to make a model card from ({error!r}); export "
+            f"the model again, or write a {card.CARD} of your own into the folder"
         ) from error
 
 
-def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], config: Config, reference: str) -> str:
+def _of_a_run(told: dict[str, Any]) -> _About:
+    """What the record of a training tells.
+
+    Raises:
+        KeyError, TypeError, ConfigError: It is not as `python -m export onnx` writes it.
+    """
+    config = Config(**told["config"])
+    return _About(
+        summary=card.summary(config, told["parameters"]),
+        quality=card.results(told["metrics"]),
+        origin=["## How it was trained", f"```sh\n{told['command']}\n```"],
+        record="`card.json` lists all options.",
+        purpose=card.purpose(config),
+        dataset=DATASETS.get(config.dataset),
+    )
+
+
+def _of_a_stranger(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
+    """What is known of a model that came by `vae_onnx.torch.export` or `vae_onnx.adopt`.
+
+    Raises:
+        KeyError, TypeError: It is not as these write it.
+    """
+    measured, folded = told["measured"], told["folded_in"]
+    channels, height, width = model.image_shape
+    multiple = model.size_multiple
+    size = f"{height}x{width}" if height > 0 else f"any size that {multiple} divides"
+    colours = {1: "grey", 3: "RGB", 4: "RGBA"}.get(channels, f"{channels} channels")
+    strip = ["![Pictures, and what becomes of them](strip.png)"]
+    return _About(
+        summary=f"A {KINDS[model.kind]}: pictures ({colours}, {size}) to codes "
+        f"({sizes.text(model.latent_shape)}) and back, {told['parameters']:,} parameters.",
+        quality=[
+            *(strip if (model.folder / model_files.STRIP).exists() else []),
+            f"Pictures that its owner chose come back at {measured['reconstruction_psnr']:.1f} dB "
+            f"(PSNR); {measured['clipped']:.2%} of the values were clipped to [0, 1].",
+        ],
+        origin=[
+            "## Where it comes from",
+            f"`{told['made_by']}` made the graphs of a model that exists already. They differ from "
+            f"it by {measured['tolerance']:.1e} at most, relative to the largest magnitude where "
+            f"that is above 1. Folded into them: {folded['pixels']}, outputs {folded['outputs']}.",
+        ],
+        record="`card.json` tells the same to programs.",
+        purpose="Pictures like those that it was trained on, uint8 or float in [0, 1]; whoever "
+        "trained it knows more.",
+    )
+
+
+def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], about: _About, reference: str) -> str:
     """Compose the model card of a repository from what the model and its record tell."""
-    facts = ("pixel_range", "polarity", "likelihood", "prior")
+    facts = ("pixel_range", "polarity", "likelihood", "sigma", "prior")
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     paragraphs = [
-        f"---\n{_metadata(model, config)}\n---",
+        f"---\n{_metadata(model, about.dataset)}\n---",
         OURS,
         f"# {told['name']}",
-        f"{card.summary(config, told['parameters'])} It is two ONNX graphs, which vae-onnx runs "
+        f"{about.summary} It is two ONNX graphs, which vae-onnx runs "
         "with numpy and onnxruntime alone, without PyTorch, and every other ONNX host as well.",
         "## Use it",
         "```sh\npip install 'vae-onnx[hub]'\n```",
@@ -81,15 +145,18 @@ def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], config: Config, ref
             ],
         ),
         "The batch is dynamic, and nothing in a graph is random.",
-        "\n".join(f"- {key.replace('_', ' ')}: {model.metadata[key]}" for key in facts),
+        "\n".join(
+            f"- {key.replace('_', ' ')}: {model.metadata[key]}"
+            for key in facts
+            if key in model.metadata
+        ),
         *_variants(told.get("variants", {})),
         "## How good it is",
-        *card.results(told["metrics"]),
-        "## How it was trained",
-        f"```sh\n{told['command']}\n```",
-        f"`card.json` lists all options. Exported by {versions}.",
+        *about.quality,
+        *about.origin,
+        f"{about.record} Exported by {versions}.",
         "## What it is for",
-        card.purpose(config),
+        about.purpose,
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -113,26 +180,31 @@ def _variants(told: Mapping[str, Any]) -> list[str]:
 
 
 def _usage(model: vae_onnx.Autoencoder, reference: str) -> str:
-    channels, height, width = model.image_shape
+    channels, *size = model.image_shape
+    height, width = (
+        max(64 - 64 % model.size_multiple, model.size_multiple) if n < 0 else n for n in size
+    )
     shape = f"(16, {height}, {width}" + (")" if channels == 1 else f", {channels})")
+    codes = sizes.text(model.latent_shape)
     lines = [
         "import numpy as np",
         "import vae_onnx",
         "",
         f'model = vae_onnx.load("{reference}")',
         f"images = np.zeros({shape}, np.uint8)  # yours: uint8, or float in [0, 1]",
-        f"z = model.encode(images)  # (16, {model.latent_dim})",
+        f"z = model.encode(images)  # (16, {codes})",
         f"x_recon = model.decode(z)  # {shape} float32 in [0, 1]",
     ]
-    if model.kind == "vae":
+    if contract.has_normal_prior(model.metadata, model.kind) and sizes.are_fixed(
+        model.latent_shape
+    ):
         lines += ["new = model.sample(16, np.random.default_rng(0))  # the same, from the prior"]
     return "\n".join(lines)
 
 
-def _metadata(model: vae_onnx.Autoencoder, config: Config) -> str:
+def _metadata(model: vae_onnx.Autoencoder, dataset: str | None) -> str:
     """Return what the Hub reads of a card; of somebody's own images there is no licence to tell."""
     licence = model.metadata.get("licence")
-    dataset = DATASETS.get(config.dataset)
     data = ModelCardData(
         license=licence.lower() if licence else None,
         library_name="vae-onnx",

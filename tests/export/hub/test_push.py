@@ -7,8 +7,10 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from torch import nn
 
 import vae_onnx
+import vae_onnx.torch
 from export import __main__ as command_line
 from export.hub.model_card import OURS
 from vae_onnx.store import bundled
@@ -138,6 +140,44 @@ def test_the_dry_run_writes_the_card_and_sends_nothing(hub, push, tmp_path, name
         assert f" {measured['time_ratio']['decode']['1']:.2f} |" in row
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_the_card_of_a_stranger_s_model(hub, push, tmp_path, dynamic):
+    """It was trained elsewhere: there is no command, no test set, and perhaps no likelihood."""
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 8, 12, 3), np.uint8)
+    keeps = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+    model = vae_onnx.torch.export(
+        tmp_path / "theirs", *keeps, pictures, dynamic_size=dynamic, licence="MIT", progress=False
+    )
+    assert push(model, "me/theirs", "--dry-run")[0] == 0
+    readme = (model / "README.md").read_text()
+    assert front_matter(readme)["license"] == "mit"
+    assert "datasets" not in front_matter(readme)
+    size = "any size that 2 divides" if dynamic else "8x12"
+    codes = "12, any, any" if dynamic else "12, 4, 6"
+    assert f"pictures (RGB, {size}) to codes ({codes}) and back, 0 parameters" in readme
+    assert "- likelihood: none" in readme
+    assert "vae_onnx.torch.export" in readme
+    assert "strip.png" in readme
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    names = {}
+    exec(compile(code.replace("hf://me/theirs", str(model)), "README.md", "exec"), names)
+    assert names["x_recon"].shape == (16, 64, 64, 3) if dynamic else (16, 8, 12, 3)
+
+    hub.log_in()
+    assert push(model, "me/theirs")[0] == 0
+    assert "strip.png" in hub.repositories["me/theirs"].files("main")
+
+
+def test_a_stranger_s_card_of_something_else(failing, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 8, 12), np.uint8)
+    keeps = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
+    model = vae_onnx.torch.export(tmp_path / "theirs", *keeps, pictures, progress=False)
+    card = json.loads((model / "card.json").read_text())
+    del card["measured"]
+    (model / "card.json").write_text(json.dumps(card))
+    assert "nothing to make a model card from" in failing(model, "me/theirs", "--dry-run")
+
+
 def test_the_usage_in_the_card_runs(hub, push, model):
     hub.log_in()
     assert push(model, "me/mnist-vae")[0] == 0
@@ -200,7 +240,9 @@ def test_a_card_of_something_else(failing, model):
     card = json.loads((model / "card.json").read_text())
     kept = {name: card[name] for name in ("sha256", "variants")}
     (model / "card.json").write_text(json.dumps(kept))
-    assert "is not as `python -m export onnx` writes it" in failing(model, "me/mine", "--dry-run")
+    assert "is not as `python -m export onnx` or vae_onnx.torch writes it" in failing(
+        model, "me/mine", "--dry-run"
+    )
 
 
 def test_nobody_is_logged_in(hub, failing, model):
