@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import vae_onnx
-from vae_onnx.pictures import drawing, files, paper
+from vae_onnx.pictures import drawing, fitting, paper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,7 @@ def picture_to_x(
     if int(grey.max()) - int(grey.min()) < paper.FLAT:
         raise PictureError(paper.EVEN)
     if not paper.expected(model.metadata):
-        return _to_x(files.fitted(grey, width, height)), notes
+        return _to_x(fitting.fitted(grey, width, height)), notes
     if paper.is_light(grey):
         grey, notes = np.invert(grey), (*notes, INVERTED)
     return _to_x(_whole(grey, width, height)), notes

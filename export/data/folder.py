@@ -18,6 +18,7 @@ from export.data.walk import Left, counted, first_process, say, some, walk
 from export.errors import DataError
 from vae_onnx.errors import FileError
 from vae_onnx.pictures import files as reader
+from vae_onnx.pictures import fitting
 
 LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to train on
 SHOWN: Final = 10  # of the files that cannot be read
@@ -103,7 +104,7 @@ def _read_all(
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             bad.append(f"{picture.name}: {reason}")
             continue
-        images[row] = reader.fitted(grey, image_size, image_size)
+        images[row] = fitting.fitted(grey, image_size, image_size)
         contents.append(content_hash(content))
         for note in said:
             notes[note].append(picture.name)

@@ -17,13 +17,14 @@ from vae_onnx import evaluation
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.command import files
 from vae_onnx.command.rows import Rows
-from vae_onnx.engine import stream
+from vae_onnx.engine import sizes, stream
 from vae_onnx.engine.graph import Array
-from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.errors import InputError, InputTypeError, accessing
 from vae_onnx.evaluation import Labels
-from vae_onnx.pictures import drawing, paper
+from vae_onnx.pictures import drawing, fitting, paper
 from vae_onnx.pictures import files as pictures
 from vae_onnx.pictures.arrays import Shape, as_batch, to_x
+from vae_onnx.pictures.fitting import Fit
 
 DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
 INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
@@ -38,22 +39,29 @@ def read_images(options: argparse.Namespace, model: Autoencoder) -> Array | Rows
     """Read what the command line names as x (N, channels, height, width); tell what was decided."""
     paths: list[Path] = options.images
     if paths[0].suffix.lower() == ".npy":
-        if len(paths) > 1 or options.drawing or options.invert is not None:
-            raise InputError("a .npy file stands alone, without --drawing and --[no-]invert")
-        return _rows(paths[0], files.read_array(paths[0]), model.image_shape)
+        if len(paths) > 1 or options.drawing or options.invert is not None or options.fit:
+            raise InputError("a .npy file stands alone, without --drawing, --[no-]invert and --fit")
+        return _rows(paths[0], files.read_array(paths[0]), model)
+    if options.drawing and options.fit:
+        raise InputError("--drawing centres and scales by itself; leave --fit out")
     if options.drawing:
         return _drawings(paths, options.invert, model.image_shape)
-    return _pictures(paths, options.invert, model)
+    return _pictures(paths, options.invert, options.fit, model)
 
 
-def read_data(options: argparse.Namespace, image_shape: Shape) -> tuple[Rows, Labels | None]:
+def read_data(options: argparse.Namespace, model: Autoencoder) -> tuple[Rows, Labels | None]:
     """Read the images as x (N, channels, height, width), and their classes if there are any."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit must be at least 1, got {options.limit}")
-    images = files.read_data(options.data)
     path = options.labels or files.labels_beside(options.data)
     labels = None if path is None else files.read_data(path)
-    x = _rows(options.data, images, image_shape)
+    if options.data.is_dir():
+        found = _in_folder(options.data)[: None if labels is not None else options.limit]
+        x = _rows(options.data, _pictures(found, None, options.fit, model), model)
+    elif options.fit:
+        raise InputError(f"--fit is for a folder of picture files, {options.data} is a file")
+    else:
+        x = _rows(options.data, files.read_data(options.data), model)
     if labels is not None:
         evaluation.check_labels(labels, len(x))
         labels = np.array(labels[: options.limit])
@@ -83,18 +91,27 @@ def _drawings(paths: Sequence[Path], invert: bool | None, image_shape: Shape) ->
     return np.concatenate(xs)
 
 
-def _pictures(paths: Sequence[Path], invert: bool | None, model: Autoencoder) -> Array:
-    channels, height, width = model.image_shape
+def _in_folder(folder: Path) -> list[Path]:
+    """The picture files of a folder, by name."""
+    ends = pictures.suffixes()
+    with accessing(folder):
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in ends)
+    if not found:
+        raise InputError(f"{folder} holds no picture files ({', '.join(sorted(ends))})")
+    return found
+
+
+def _pictures(
+    paths: Sequence[Path], invert: bool | None, fit: Fit | None, model: Autoencoder
+) -> Array:
     inked = paper.expected(model.metadata)
-    notes, taken = [], []
+    taken: list[npt.NDArray[np.uint8]] = []
+    notes = []
     for path in paths:
         picture = _read(path, invert)
         grey = picture.grey
-        if grey.shape != (height, width):
-            raise InputError(
-                f"{path} is {grey.shape[1]}x{grey.shape[0]} pixels, the model takes "
-                f"{width}x{height}; resize it, or pass --drawing if it shows one drawn digit"
-            )
+        if not fit:
+            _check_size(path, grey.shape, model)
         notes += [(path, note) for note in picture.notes]
         light = inked and paper.is_light(grey)
         if inked and grey.min() == grey.max():
@@ -103,10 +120,37 @@ def _pictures(paths: Sequence[Path], invert: bool | None, model: Autoencoder) ->
             notes.append((path, INVERTED))
         elif invert is not None and inked and invert != light:
             notes.append((path, CONTRARY.format("" if invert else "no-")))
-        pixels = picture.rgb if channels == 3 else grey
-        taken.append(255 - pixels if (light if invert is None else invert) else pixels)
+        pixels = fitting.in_channels(picture, model.image_shape[0])
+        inverted = 255 - pixels if (light if invert is None else invert) else pixels
+        if fit:  # after that: what pad lays beside it is black
+            inverted = fitting.to_model(inverted, model.image_shape, model.size_multiple, fit)
+        if taken and inverted.shape != taken[0].shape:
+            raise InputError(
+                f"{path} is {_size(inverted.shape)} pixels, {paths[0]} {_size(taken[0].shape)}; "
+                "a model of any size takes pictures of one size together, others one by one"
+            )
+        taken.append(inverted)
     _tell(notes)
-    return to_x(np.stack(taken), model.image_shape)
+    return to_x(np.stack(taken), model.image_shape, model.size_multiple)
+
+
+def _check_size(path: Path, shape: tuple[int, ...], model: Autoencoder) -> None:
+    """See that a picture is of the model's size."""
+    multiple, wanted = model.size_multiple, model.image_shape[1:]
+    if sizes.fit(shape, wanted) and all(
+        of != sizes.ANY or size % multiple == 0 for size, of in zip(shape, wanted, strict=True)
+    ):
+        return
+    size = f"multiples of {multiple}" if sizes.ANY in wanted else _size(wanted)
+    drawing = ", or --drawing if it shows one drawn digit" if model.image_shape == DRAWN else ""
+    raise InputError(
+        f"{path} is {_size(shape)} pixels, the model takes {size}; bring it there with --fit crop "
+        f"(or stretch, pad){drawing}"
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
 
 
 def _read(path: Path, invert: bool | None) -> pictures.Picture:
@@ -116,17 +160,18 @@ def _read(path: Path, invert: bool | None) -> pictures.Picture:
     return pictures.read(path, ground="white" if invert else "black")
 
 
-def _rows(path: Path, images: npt.NDArray[Any], image_shape: Shape) -> Rows:
+def _rows(path: Path, images: npt.NDArray[Any], model: Autoencoder) -> Rows:
+    image_shape, multiple = model.image_shape, model.size_multiple
     with _about(path):
-        batch = as_batch(images, image_shape)
+        batch = as_batch(images, image_shape, multiple)
     if batch.dtype == np.uint8 and _are_zeros_and_ones(batch):
         _tell([(path, MASK)])
 
     def some_to_x(some: npt.NDArray[Any]) -> Array:
         with _about(path):
-            return to_x(some, image_shape)
+            return to_x(some, image_shape, multiple)
 
-    return Rows(batch, some_to_x, image_shape)
+    return Rows(batch, some_to_x, batch.shape[1:])
 
 
 def _are_zeros_and_ones(batch: npt.NDArray[Any]) -> bool:

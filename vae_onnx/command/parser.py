@@ -12,6 +12,7 @@ from vae_onnx import checks, doctor
 from vae_onnx.command import outputs, streams, verbs
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.evaluation import Settings
+from vae_onnx.pictures.fitting import FITS, MEANS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,8 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_path,
         metavar="DATA",
         help=".npy file of images (uint8 in 0..255 or float in 0..1), or an IDX file such as "
-        "t10k-images-idx3-ubyte(.gz), whose labels are found beside it",
+        "t10k-images-idx3-ubyte(.gz), whose labels are found beside it, or a folder of pictures",
     )
+    _add_fit(command)
     command.add_argument("--labels", type=_path, help=".npy or IDX file, a class for each image")
     command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
     command.add_argument(
@@ -160,7 +162,7 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         type=_path,
         metavar="IMAGE",
         help="one .npy file (uint8 in 0..255 or float in 0..1), or picture files of the model's "
-        "size",
+        "size; of another one with --fit",
     )
     command.add_argument(
         "--drawing",
@@ -173,6 +175,16 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="the pictures show dark ink on light paper, or they do not; without it that is found, "
         "where the model wants light ink on dark paper",
+    )
+    _add_fit(command)
+
+
+def _add_fit(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--fit",
+        choices=FITS,
+        help=f"bring picture files to the model's size: {MEANS}; where the model takes any size, "
+        "they are cut to a multiple of what it wants",
     )
 
 

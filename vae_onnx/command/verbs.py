@@ -36,7 +36,7 @@ def encode(options: argparse.Namespace) -> None:
         outputs.write_array(options.out, len(x), z)
         return
     for block in z:
-        np.savetxt(sys.stdout, block, fmt="%.6f", delimiter="\t")
+        np.savetxt(sys.stdout, block.reshape(len(block), -1), fmt="%.6f", delimiter="\t")
 
 
 def decode(options: argparse.Namespace) -> None:
@@ -79,7 +79,7 @@ def evaluate(options: argparse.Namespace) -> None:
     """Images, labels -> ELBO, log p(x) and the other figures of an evaluation."""
     settings = Settings(options.draws, options.k, options.seed)
     model = vae_onnx.load(options.model)
-    x, labels = inputs.read_data(options, model.image_shape)
+    x, labels = inputs.read_data(options, model)
     codes: Array | Posterior
     if not contract.has_normal_prior(model.metadata, model.kind):
         codes = np.concatenate([model.encode(block) for block in rows.blocks(x)])

@@ -140,15 +140,6 @@ def suffixes() -> frozenset[str]:
     )
 
 
-def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The middle of a grey picture, scaled with anti-aliasing, as `folder:` trains on it."""
-    from PIL import ImageOps
-
-    image = pillow()
-    whole = image.fromarray(pixels)
-    return np.asarray(ImageOps.fit(whole, (width, height), image.Resampling.LANCZOS))
-
-
 def _formats(image: Any) -> list[str]:
     image.init()
     return [form for form in FORMATS if form in image.OPEN]  # older releases lack AVIF

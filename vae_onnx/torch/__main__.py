@@ -18,6 +18,7 @@ from vae_onnx.crossing.model import Measure
 from vae_onnx.crossing.options import MOST, Likelihood, Options, Prior
 from vae_onnx.errors import InputError, ModelTypeError, VaeOnnxError, accessing
 from vae_onnx.pictures import files as reader
+from vae_onnx.pictures.fitting import FITS, MEANS, Fit, fitted
 from vae_onnx.torch import export, load_weights
 
 PICTURES: Final = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
@@ -28,11 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
     given = vars(_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments)))
     factory, weights, out = given.pop("factory"), given.pop("weights"), given.pop("out")
-    source, grey, size = given.pop("pictures"), given.pop("grey"), given.pop("size")
+    source, grey = given.pop("pictures"), given.pop("grey")
+    size, fit = given.pop("size"), given.pop("fit")
     said = cast(Options, {name: value for name, value in given.items() if value is not None})
     try:
         parts = build(factory, weights)
-        pictures = read_pictures(source, grey=grey, size=size)
+        pictures = read_pictures(source, grey=grey, size=size, fit=fit)
         make: Any = export  # of one model or of two halves
         folder = make(out, *parts, pictures, **said)
     except (VaeOnnxError, MemoryError) as error:
@@ -83,13 +85,16 @@ def build(factory: str, weights: Path | None) -> tuple[Any, ...]:
     return parts
 
 
-def read_pictures(source: Path, *, grey: bool, size: tuple[int, int] | None) -> npt.NDArray[Any]:
+def read_pictures(
+    source: Path, *, grey: bool, size: tuple[int, int] | None, fit: Fit = "crop"
+) -> npt.NDArray[Any]:
     """Return up to 64 pictures of a folder, or the array in a `.npy` file.
 
     Args:
         source: The folder, whose pictures are taken by name, or the file.
         grey: Turn colours into grey.
-        size: (height, width) to bring them to: cut to its proportions around the centre, resized.
+        size: (height, width) to bring them to.
+        fit: What becomes of other proportions; see `vae_onnx.pictures.fitting`.
 
     Raises:
         InputError: There are none, or of different sizes.
@@ -105,7 +110,8 @@ def read_pictures(source: Path, *, grey: bool, size: tuple[int, int] | None) -> 
     read = [reader.read(path) for path in found[:MOST]]
     pictures = [picture.grey if grey else picture.rgb for picture in read]
     if size is not None:
-        pictures = [_resized(picture, *size) for picture in pictures]
+        height, width = size
+        pictures = [fitted(picture, width, height, fit) for picture in pictures]
     for path, picture in zip(found, pictures, strict=False):
         if picture.shape != pictures[0].shape:
             raise InputError(
@@ -114,13 +120,6 @@ def read_pictures(source: Path, *, grey: bool, size: tuple[int, int] | None) -> 
                 "--size 64 or --size HEIGHTxWIDTH"
             )
     return np.stack(pictures)
-
-
-def _resized(picture: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    from PIL import Image, ImageOps  # which read the picture
-
-    fitted = ImageOps.fit(Image.fromarray(picture), (width, height))
-    return np.asarray(fitted)
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
@@ -145,7 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--pictures", type=Path, required=True, metavar="FOLDER", help="2 to 64 of yours, or .npy")
     add("--out", type=Path, required=True, metavar="FOLDER", help="of the model")
     add("--grey", action="store_true", help="turn the pictures into grey")
-    add("--size", type=_size, metavar="N|HxW", help="cut and resize them to it")
+    add("--size", type=_size, metavar="N|HxW", help="bring them to it")
+    add("--fit", choices=FITS, default="crop", help=f"how: {MEANS}; %(default)s by default")
     add("--pixel-range", type=_numbers, metavar="LOW:HIGH", help="of the network's pixels: -1:1")
     add("--mean", type=_numbers, metavar="A,B,C", help="subtracted from them")
     add("--std", type=_numbers, metavar="A,B,C", help="divided by")

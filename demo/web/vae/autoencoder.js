@@ -2,9 +2,11 @@
 // Two graphs that belong together, and what is asked of them.
 
 import { checkFinite, checkInteger, checkPixels, checkRows, typeName } from "./checks.js";
-import { GraphError, InputTypeError, VaeError } from "./errors.js";
+import { GraphError, InputError, InputTypeError, VaeError } from "./errors.js";
 import { Graph } from "./graph.js";
-import { standardNormal } from "./random.js";
+import { picturesIn, picturesToX, toPictures } from "./pixels.js";
+import { drawCodes } from "./prior.js";
+import { ANY, checkMultiple, product, sizesText } from "./shapes.js";
 
 /**
  * Open the model in a folder that holds `encoder.onnx` and `decoder.onnx`.
@@ -41,8 +43,6 @@ export class Autoencoder {
   #encoder;
   /** @type {Graph} */
   #decoder;
-  /** @type {number} Numbers of an image. */
-  #pixels;
   #closed = false;
 
   /**
@@ -55,17 +55,20 @@ export class Autoencoder {
     decoder.expect(["z"], ["x_recon"]);
     /** @type {"vae" | "ae"} */
     this.kind = "z" in encoder.outputs ? "ae" : "vae";
-    const [code] = Object.values(encoder.outputs).map((port) => encoder.fixed(port, 2));
-    const [channels, height, width] = encoder.fixed(encoder.inputs.x, 4);
-    agree(folder, "latent_dim", code, decoder.fixed(decoder.inputs.z, 2));
-    const theirs = decoder.fixed(decoder.outputs.x_recon, 4);
-    agree(folder, "image_shape", [channels, height, width], theirs);
+    const codes = Object.values(encoder.outputs).map((port) => encoder.row(port, 2, 4));
+    for (const code of [...codes, decoder.row(decoder.inputs.z, 2, 4)]) {
+      agree(folder, "latent_shape", codes[0], code);
+    }
+    const [channels, height, width] = encoder.row(encoder.inputs.x, 4);
+    agree(folder, "image_shape", [channels, height, width], decoder.row(decoder.outputs.x_recon, 4));
     for (const key of ["name", "fingerprint"]) {
       agree(folder, key, encoder.metadata[key], decoder.metadata[key]);
     }
-    this.latentDim = code[0];
-    /** @type {readonly [channels: number, height: number, width: number]} */
+    /** @type {readonly number[]} Of one code: [latentDim], or [channels, height, width] of a map. */
+    this.latentShape = Object.freeze(codes[0]);
+    /** @type {readonly [channels: number, height: number, width: number]} -1 is any size. */
     this.imageShape = Object.freeze([channels, height, width]);
+    this.sizeMultiple = encoder.sizeMultiple;
     this.metadata = Object.freeze(
       Object.fromEntries(
         Object.entries(encoder.metadata).filter(([key, value]) => decoder.metadata[key] === value),
@@ -73,68 +76,102 @@ export class Autoencoder {
     );
     this.#encoder = encoder;
     this.#decoder = decoder;
-    this.#pixels = channels * height * width;
+  }
+
+  /**
+   * Numbers of a code.
+   *
+   * @throws {InputError} They grow with the picture, and `encode` tells their shape.
+   */
+  get latentDim() {
+    if (!this.latentShape.includes(ANY)) return product(this.latentShape);
+    throw new InputError(
+      `this model takes images of any size, and its code of (${sizesText(this.latentShape)}) numbers ` +
+        "grows with them: there is no one latentDim; see the shape that encode gives",
+    );
   }
 
   /**
    * Encode images: a VAE gives q(z | x) by its mean `mu` and `logVar`, the natural log of its
    * variance; an AE gives a point. `z` is there for both, the mean of a VAE or the AE's point.
    *
-   * @param {Float32Array} x n images in [0, 1], ink 1.
-   * @returns {Promise<import("./vae.js").Code | import("./vae.js").Posterior>} n * latentDim
-   *   numbers each.
-   * @throws {InputTypeError} x is no Float32Array.
-   * @throws {InputError} Its length is no multiple of an image's, or a number is not in [0, 1].
+   * @param {import("./vae.js").Images} x n images in [0, 1], ink 1: [channels][height][width] numbers
+   *   each; or one picture as an ImageData, or some of one size, of a model of colours.
+   * @param {readonly number[]} [shape] [n, channels, height, width] of the numbers, which must be
+   *   told where the model takes any size.
+   * @returns {Promise<import("./vae.js").Code | import("./vae.js").Posterior>} n codes of
+   *   latentShape each.
+   * @throws {InputTypeError} x is neither a Float32Array nor pictures.
+   * @throws {InputError} Its length, its shape or a picture's size is another one, or a number is not
+   *   in [0, 1].
    */
-  async encode(x) {
+  async encode(x, shape) {
     this.#checkOpen();
-    checkRows("x", x, this.#pixels, `${this.imageShape.join(" * ")} numbers for each image`);
-    checkPixels(x);
-    const outputs = await this.#encoder.batched(x, x.length / this.#pixels);
-    if (this.kind === "ae") return { z: outputs.z };
-    return { z: outputs.mu, mu: outputs.mu, logVar: outputs.log_var };
+    const outputs = await this.#encoder.batched(...this.#toBatch(x, shape));
+    const { data: z, dims } = outputs.z ?? outputs.mu;
+    if (this.kind === "ae") return { z, shape: dims };
+    return { z, mu: z, logVar: outputs.log_var.data, shape: dims };
   }
 
   /**
    * Decode codes to pictures: the means of p(x | z).
    *
-   * @param {Float32Array} z n codes of latentDim finite numbers.
+   * @param {Float32Array} z n codes of latentShape, finite numbers.
+   * @param {readonly number[]} [shape] [n, ...] as `encode` gives it, which must be told where the
+   *   model takes any size.
    * @returns {Promise<Float32Array>} n pictures in [0, 1], ink 1.
    * @throws {InputTypeError} z is no Float32Array.
-   * @throws {InputError} Its length is no multiple of latentDim, or a number is not finite.
+   * @throws {InputError} Its length or its shape is another one, or a number is not finite.
    */
-  async decode(z) {
-    this.#checkOpen();
-    checkRows("z", z, this.latentDim, `${this.latentDim} numbers for each picture`);
-    checkFinite("z", z);
-    return (await this.#decoder.batched(z, z.length / this.latentDim)).x_recon;
+  async decode(z, shape) {
+    return (await this.#decode(z, shape)).data;
+  }
+
+  /**
+   * Decode codes to pictures for a canvas; see `toPictures`.
+   *
+   * @param {Float32Array} z As for `decode`.
+   * @param {readonly number[]} [shape]
+   * @returns {Promise<any[]>} n pictures in RGBA, each an ImageData where there is such a thing.
+   * @throws {InputTypeError | InputError} As `decode` does, or a canvas has no such channels.
+   */
+  async decodeToPictures(z, shape) {
+    const { data, dims } = await this.#decode(z, shape);
+    return toPictures(data, dims);
   }
 
   /**
    * Encode and decode; a VAE's code is its mean.
    *
-   * @param {Float32Array} x n images in [0, 1], ink 1.
-   * @returns {Promise<Float32Array>} n pictures in [0, 1].
+   * @param {import("./vae.js").Images} x As for `encode`.
+   * @param {readonly number[]} [shape]
+   * @returns {Promise<any>} n pictures in [0, 1]; of one picture one, of several several, each an
+   *   ImageData where there is such a thing.
    * @throws {InputTypeError | InputError} As `encode` does.
    */
-  async reconstruct(x) {
-    return this.decode((await this.encode(x)).z);
+  async reconstruct(x, shape) {
+    const code = await this.encode(x, shape);
+    if (!picturesIn(x)) return this.decode(code.z, code.shape);
+    const pictures = await this.decodeToPictures(code.z, code.shape);
+    return Array.isArray(x) ? pictures : pictures[0];
   }
 
   /**
-   * Decode n draws of z ~ N(0, I), which are `standardNormal(n * latentDim, seed)`.
+   * Decode n draws of z ~ N(0, I), which are `standardNormal(n * latentDim, seed)`. Where the metadata
+   * state no prior and tell of the codes, the draws have their mean and deviation.
    *
-   * For a VAE these are draws from the model. An AE was never asked to fill the prior: there the
-   * pictures show what lies at those places, no more.
+   * For a VAE with that prior these are draws from the model. An AE was never asked to fill it: there
+   * the pictures show what lies at those places, no more.
    *
    * @param {number} n How many, at least 1.
    * @param {number} seed An integer from 0 to 2 ** 53 - 1; the same one gives the same pictures.
    * @returns {Promise<Float32Array>} n pictures in [0, 1].
-   * @throws {InputError} n or seed is no such integer.
+   * @throws {InputError} n or seed is no such integer, or the model takes images of any size.
+   * @throws {GraphError} The metadata about the codes are damaged.
    */
   async sample(n, seed) {
     checkInteger("n", n, 1);
-    return this.decode(standardNormal(n * this.latentDim, seed));
+    return this.decode(drawCodes(this, n, seed));
   }
 
   /**
@@ -152,6 +189,36 @@ export class Autoencoder {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([this.#encoder.release(), this.#decoder.release()]);
+  }
+
+  /**
+   * @param {import("./vae.js").Images} images
+   * @param {readonly number[]} [told]
+   * @returns {[Float32Array, readonly number[]]}
+   */
+  #toBatch(images, told) {
+    const multiple = this.imageShape.includes(ANY) ? this.sizeMultiple : 1;
+    const pictures = picturesIn(images);
+    if (pictures) {
+      const { x, shape } = picturesToX(pictures, this.imageShape, multiple);
+      return [x, shape];
+    }
+    const x = /** @type {Float32Array} */ (images);
+    const shape = checkRows("x", x, this.imageShape, told);
+    checkMultiple(shape[2], shape[3], multiple);
+    checkPixels(x);
+    return [x, shape];
+  }
+
+  /**
+   * @param {Float32Array} z
+   * @param {readonly number[]} [told]
+   */
+  async #decode(z, told) {
+    this.#checkOpen();
+    const shape = checkRows("z", z, this.latentShape, told);
+    checkFinite("z", z);
+    return (await this.#decoder.batched(z, shape)).x_recon;
   }
 
   #checkOpen() {

@@ -3,22 +3,37 @@
 // loses none of them.
 
 import { InputError, InputTypeError } from "./errors.js";
+import { ANY, checkShape, product, sizesText } from "./shapes.js";
 
 const WHITE = "with white the number of full ink: 65535 for 16 bits, 4095 for 12";
 
 /**
- * @param {string} name
+ * The shape of a batch, [n, ...sizes]: the stated one, or what its length says.
+ *
+ * @param {"x" | "z"} name
  * @param {Float32Array} rows
- * @param {number} size
- * @param {string} told
+ * @param {readonly number[]} sizes Of a row; -1 is any.
+ * @param {readonly number[]} [shape]
+ * @returns {readonly number[]}
  */
-export function checkRows(name, rows, size, told) {
+export function checkRows(name, rows, sizes, shape) {
   if (typeName(rows) !== "Float32Array") {
     const remedy = name === "x" ? toUnit(name, rows) : toFloats(name, rows);
     throw new InputTypeError(`${name} must be a Float32Array, got ${typeName(rows)}${remedy}`);
   }
-  if (rows.length > 0 && rows.length % size === 0) return;
-  throw new InputError(`${name} must hold ${told}, got ${rows.length}, no multiple of ${size}`);
+  if (shape !== undefined) return checkShape(name, rows.length, sizes, shape);
+  if (sizes.includes(ANY)) {
+    throw new InputError(
+      `the sizes of ${name} follow from the pictures in this model: pass its shape ` +
+        `[n, ${sizesText(sizes)}] behind it${name === "x" ? ", or pictures with width and height" : ""}`,
+    );
+  }
+  const size = product(sizes);
+  if (rows.length > 0 && rows.length % size === 0) return [rows.length / size, ...sizes];
+  throw new InputError(
+    `${name} must hold ${sizes.join(" * ")} numbers for each ${name === "x" ? "image" : "picture"}, ` +
+      `got ${rows.length}, no multiple of ${size}`,
+  );
 }
 
 /**

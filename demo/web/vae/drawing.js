@@ -36,5 +36,5 @@ export async function drawingToX(ink, height, width, { file = DRAWING, ...option
     opening.catch(() => drawings.delete(key)); // the next call tries again
   }
   const graph = /** @type {Graph} */ (await drawings.get(key));
-  return (await graph.run(bytes, [height, width])).x;
+  return (await graph.run(bytes, [height, width])).x.data;
 }

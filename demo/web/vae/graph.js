@@ -6,8 +6,10 @@ import { readFile } from "./files.js";
 import { notOnnx, readMetadata } from "./onnx.js";
 import { findRuntime } from "./package.js";
 import { Session } from "./session.js";
+import { ANY, product } from "./shapes.js";
 
 const BLOCK = 256; // rows for one run: a larger output falls out of the cache, and wasm keeps its memory
+const BLOCK_NUMBERS = 2 ** 18; // of the larger of its sides, for the same reason
 
 /**
  * @typedef {object} Port An input or output of a graph.
@@ -15,6 +17,8 @@ const BLOCK = 256; // rows for one run: a larger output falls out of the cache, 
  * @property {string} type "float32", "uint8", ...
  * @property {readonly (number | string)[]} shape A dynamic dimension is given by its name.
  */
+
+/** @typedef {Awaited<ReturnType<Session["run"]>>} Outputs By name, the numbers and their shape. */
 
 /** One ONNX file with one input, opened. */
 export class Graph {
@@ -72,22 +76,34 @@ export class Graph {
   }
 
   /**
-   * The fixed dimensions of a float port [batch, ...] of that rank; throws GraphError for another.
+   * The dimensions after the batch of a float port of one of those ranks; throws GraphError for
+   * another. Of [batch, channels, height, width] height and width may be -1: dynamic.
    *
    * @param {Port} port
-   * @param {number} rank
+   * @param {...number} ranks
    * @returns {number[]}
    */
-  fixed(port, rank) {
-    const [batch, ...sizes] = port.shape;
-    const numbers = sizes.filter((size) => typeof size === "number" && size > 0);
-    const good = port.type === "float32" && typeof batch === "string";
-    if (good && numbers.length === rank - 1 && sizes.length === rank - 1) {
-      return /** @type {number[]} */ (numbers);
-    }
+  row(port, ...ranks) {
+    const sizes = rowOf(port);
+    const free = port.shape.length === 4 ? [1, 2] : [];
+    const known = sizes.every((size, i) => size > 0 || (size === ANY && free.includes(i)));
+    const dynamic = port.type === "float32" && typeof port.shape[0] === "string";
+    if (dynamic && known && ranks.includes(port.shape.length)) return sizes;
     throw new GraphError(
-      `${this.file}: expected float32 of rank ${rank} with a dynamic batch and every other ` +
-        `dimension fixed, got ${this}`,
+      `${this.file}: expected float32 of rank ${ranks.join(" or ")} with a dynamic batch and every ` +
+        `other dimension fixed, or height and width dynamic, got ${this}`,
+    );
+  }
+
+  /**
+   * What height and width must be multiples of where they are not fixed; throws GraphError if the
+   * metadata say no such thing.
+   */
+  get sizeMultiple() {
+    const told = this.metadata.size_multiple ?? "1";
+    if (/^\d+$/.test(told) && Number(told) > 0) return Number(told);
+    throw new GraphError(
+      `${this.file}: the metadata size_multiple must be a number above 0, got "${told}"`,
     );
   }
 
@@ -96,7 +112,7 @@ export class Graph {
    *
    * @param {Float32Array | Uint8Array} value
    * @param {readonly number[]} shape
-   * @returns {Promise<Record<string, Float32Array>>} The outputs by name.
+   * @returns {Promise<Outputs>} The outputs by name.
    */
   async run(value, shape) {
     const [port] = Object.values(this.inputs);
@@ -116,26 +132,37 @@ export class Graph {
    * Run the graph on n rows, block by block.
    *
    * @param {Float32Array} rows
-   * @param {number} n
-   * @returns {Promise<Record<string, Float32Array>>}
+   * @param {readonly number[]} shape [n, ...]
+   * @returns {Promise<Outputs>}
    */
-  async batched(rows, n) {
-    const [port] = Object.values(this.inputs);
-    const [, ...shape] = /** @type {number[]} */ (port.shape);
-    if (n <= BLOCK) return this.run(rows, [n, ...shape]);
+  async batched(rows, [n, ...sizes]) {
+    const step = this.#rowsAtOnce(product(sizes));
+    if (n <= step) return this.run(rows, [n, ...sizes]);
     const size = rows.length / n;
-    const filled = Object.fromEntries(
-      Object.values(this.outputs).map((out) => [out.name, new Float32Array(n * rowSize(out))]),
-    );
-    for (let start = 0; start < n; start += BLOCK) {
-      const end = Math.min(start + BLOCK, n);
+    /** @type {Outputs} */
+    const filled = {};
+    for (let start = 0; start < n; start += step) {
+      const end = Math.min(start + step, n);
       const block = rows.subarray(start * size, end * size);
-      const outputs = await this.run(block, [end - start, ...shape]);
-      for (const [name, out] of Object.entries(filled)) {
-        out.set(outputs[name], (start * out.length) / n);
+      const outputs = await this.run(block, [end - start, ...sizes]);
+      for (const [name, { data, dims: [, ...dims] }] of Object.entries(outputs)) {
+        filled[name] ??= { data: new Float32Array(n * product(dims)), dims: [n, ...dims] };
+        filled[name].data.set(data, start * product(dims));
       }
     }
     return filled;
+  }
+
+  /**
+   * How many rows one run takes; one where the graph alone knows how large its outputs are.
+   *
+   * @param {number} size
+   */
+  #rowsAtOnce(size) {
+    const rows = Object.values(this.outputs).map(rowOf);
+    if (rows.some((row) => row.includes(ANY))) return 1;
+    const most = Math.floor(BLOCK_NUMBERS / Math.max(size, ...rows.map(product)));
+    return Math.max(1, Math.min(BLOCK, most));
   }
 
   /** @returns {Promise<void>} */
@@ -164,11 +191,10 @@ function portsByName(metadata) {
 }
 
 /**
- * Numbers of a row.
+ * The dimensions after the batch, -1 where one is dynamic.
  *
  * @param {Port} port
- * @returns {number}
  */
-function rowSize({ shape: [, ...sizes] }) {
-  return sizes.map(Number).reduce((product, size) => product * size, 1);
+function rowOf({ shape: [, ...sizes] }) {
+  return sizes.map((size) => (typeof size === "string" ? ANY : size));
 }

@@ -5,6 +5,7 @@
 
 import { checkInteger, isBytes, typeName } from "./checks.js";
 import { InputError, InputTypeError } from "./errors.js";
+import { greyOf } from "./rgba.js";
 
 const WORKED_SIDE = 640; // a larger picture is reduced to it: no model sees more than a fraction
 const FLAT = 24; // levels of grey: a picture that has no more shows nothing
@@ -52,29 +53,6 @@ function checkPicture(picture) {
   throw new InputError(
     `picture.data must hold 4 * width * height = ${4 * width * height} bytes, got ${data.length}`,
   );
-}
-
-/**
- * The brightness (ITU-R 601) of each pixel, on the paper that differs more from what is drawn where it
- * is transparent.
- *
- * @param {Uint8Array | Uint8ClampedArray} rgba
- */
-function greyOf(rgba) {
-  const grey = new Uint8Array(rgba.length / 4);
-  let [drawn, alphas] = [0, 0];
-  for (let i = 0; i < grey.length; i++) {
-    const at = 4 * i;
-    grey[i] = (19595 * rgba[at] + 38470 * rgba[at + 1] + 7471 * rgba[at + 2] + 0x8000) >> 16;
-    drawn += grey[i] * rgba[at + 3];
-    alphas += rgba[at + 3];
-  }
-  if (alphas === 255 * grey.length) return grey;
-  const ground = drawn > 127 * alphas ? 0 : 255;
-  return grey.map((value, i) => {
-    const alpha = rgba[4 * i + 3] / 255;
-    return Math.round(value * alpha + ground * (1 - alpha));
-  });
 }
 
 /**

@@ -42,6 +42,12 @@ function processor() {
   return nodeFiles() ? "cpu" : "wasm";
 }
 
+/**
+ * @typedef {object} Numbers What a graph gives.
+ * @property {Float32Array} data
+ * @property {readonly number[]} dims
+ */
+
 /** One graph, opened in a runtime. */
 export class Session {
   #ort;
@@ -96,7 +102,7 @@ export class Session {
    * other for ever.
    *
    * @param {Record<string, unknown>} feeds
-   * @returns {Promise<Record<string, Float32Array>>} The outputs by name.
+   * @returns {Promise<Record<string, Numbers>>} The outputs by name.
    */
   run(feeds) {
     return inTurn(async () => {
@@ -167,7 +173,9 @@ export class Session {
     const outputs = await this.#session.run(feeds);
     const names = Object.keys(outputs);
     const numbers = await Promise.all(names.map((name) => outputs[name].getData()));
-    return Object.fromEntries(names.map((name, i) => [name, numbers[i]]));
+    return Object.fromEntries(
+      names.map((name, i) => [name, { data: numbers[i], dims: outputs[name].dims }]),
+    );
   }
 
   #onProcessor() {

@@ -29,6 +29,8 @@ export interface DrawingOptions extends RuntimeOptions {
 /** An AE's code of n images: n * latentDim numbers. */
 export interface Code {
   z: Float32Array;
+  /** Of the batch: [n, latentDim], or [n, channels, height, width] of a map of codes. */
+  shape: readonly number[];
 }
 
 /** A VAE's q(z | x) of n images: n * latentDim numbers each. */
@@ -39,20 +41,51 @@ export interface Posterior extends Code {
   logVar: Float32Array;
 }
 
+/**
+ * A picture, row by row, the numbers of a pixel side by side: as many as the model has channels, or RGBA
+ * for a model of three. Bytes in 0..255, or floats in [0, 1]. An ImageData is one.
+ */
+export interface Pixels {
+  readonly data: Uint8ClampedArray | Uint8Array | Float32Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** n images in [0, 1], [channels][height][width] numbers each; or one picture, or some of one size. */
+export type Images = Float32Array | Pixels | readonly Pixels[];
+
+/** RGBA for a canvas: an ImageData where there is such a thing. */
+export type CanvasPicture = typeof globalThis extends {
+  ImageData: new (...args: never[]) => infer Image;
+}
+  ? Image
+  : { readonly data: Uint8ClampedArray; readonly width: number; readonly height: number };
+
 interface Model {
-  /** Numbers of a code. */
+  /** Numbers of a code; throws InputError where they grow with the picture. */
   readonly latentDim: number;
+  /** Of one code: [latentDim], or [channels, height, width] of a map; -1 follows from the picture. */
+  readonly latentShape: readonly number[];
   /** What runs it: "webgpu", or what else was asked for; "wasm" ("cpu" in Node) once that failed. */
   readonly device: string;
+  /** -1 is any size that `sizeMultiple` divides. */
   readonly imageShape: readonly [channels: number, height: number, width: number];
+  /** What height and width must be multiples of where they are open; 1 if the graph states none. */
+  readonly sizeMultiple: number;
   /** What both graphs say of themselves: name, dataset, class_names, ... */
   readonly metadata: Readonly<Record<string, string>>;
 
-  /** Decode n codes to pictures in [0, 1]. */
-  decode(z: Float32Array): Promise<Float32Array>;
+  /** Decode n codes to pictures in [0, 1]; with the `shape` of the code where sizes are open. */
+  decode(z: Float32Array, shape?: readonly number[]): Promise<Float32Array>;
+  /** Decode n codes to pictures for a canvas. */
+  decodeToPictures(z: Float32Array, shape?: readonly number[]): Promise<CanvasPicture[]>;
   /** Encode and decode n images in [0, 1]; a VAE's code is its mean. */
-  reconstruct(x: Float32Array): Promise<Float32Array>;
-  /** Decode n draws of z ~ N(0, I): `decode(standardNormal(n * latentDim, seed))`. */
+  reconstruct(x: Float32Array, shape?: readonly number[]): Promise<Float32Array>;
+  /** Encode and decode one picture. */
+  reconstruct(picture: Pixels): Promise<CanvasPicture>;
+  /** Encode and decode pictures of one size. */
+  reconstruct(pictures: readonly Pixels[]): Promise<CanvasPicture[]>;
+  /** Decode n draws of z ~ N(0, I), `standardNormal(n * latentDim, seed)`, or of where the codes lie. */
   sample(n: number, seed: number): Promise<Float32Array>;
   /** Give the memory of the graphs back. */
   close(): Promise<void>;
@@ -60,14 +93,14 @@ interface Model {
 
 export interface VariationalAutoencoder extends Model {
   readonly kind: "vae";
-  /** Encode n images in [0, 1]. */
-  encode(x: Float32Array): Promise<Posterior>;
+  /** Encode n images; with their `shape` where they are numbers and sizes are open. */
+  encode(x: Images, shape?: readonly number[]): Promise<Posterior>;
 }
 
 export interface PlainAutoencoder extends Model {
   readonly kind: "ae";
-  /** Encode n images in [0, 1]. */
-  encode(x: Float32Array): Promise<Code>;
+  /** Encode n images; with their `shape` where they are numbers and sizes are open. */
+  encode(x: Images, shape?: readonly number[]): Promise<Code>;
 }
 
 /** A trained VAE or AE: `kind` tells which. */
@@ -105,6 +138,16 @@ export interface Ink {
 
 /** Find the ink of a picture, a photograph too, for `drawingToX`. Large ones are reduced. */
 export function pictureToInk(picture: Picture, options?: PictureOptions): Ink;
+
+/** The brightness of a picture, for a model of grey ones. Nothing is inverted, centred or scaled. */
+export function pictureToGrey(picture: Picture): { data: Uint8Array; width: number; height: number };
+
+/**
+ * Make pictures for a canvas of n pictures in [0, 1] of 1, 3 or 4 channels.
+ *
+ * @param shape [n, channels, height, width], or the `imageShape` of a model.
+ */
+export function toPictures(x: Float32Array, shape: readonly number[]): CanvasPicture[];
 
 /** Draw from N(0, 1): the same numbers for the same seed. */
 export function standardNormal(count: number, seed: number): Float32Array;

@@ -14,8 +14,14 @@
  *
  * `pictureToInk` makes the ink of a picture or a photograph; `m.device` says what runs the model.
  *
+ * A model of colours takes what a canvas has, and gives it back:
+ *
+ *     const again = await m.reconstruct(context.getImageData(0, 0, 64, 64));
+ *     context.putImageData(again, 0, 0);
+ *
  * Batches lie row after row in one Float32Array: n images of shape [channels, height, width] are
- * n * channels * height * width numbers, n codes are n * latentDim. Ink is 1, paper is 0.
+ * n * channels * height * width numbers, n codes are n * latentDim. Ink is 1, paper is 0. Where a model
+ * takes images of any size, -1 in its `imageShape`, the shape of a batch goes in behind it.
  *
  * An array that goes in must not change before the promise settles. What comes out is the caller's.
  *
@@ -36,4 +42,5 @@ export {
 export { Autoencoder, load } from "./autoencoder.js";
 export { drawingToX } from "./drawing.js";
 export { pictureToInk } from "./picture.js";
+export { pictureToGrey, toPictures } from "./pixels.js";
 export { standardNormal } from "./random.js";

@@ -88,7 +88,27 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "foreign" / name).mkdir(parents=True)
         shutil.copy(encoder, folder / "foreign" / name / "encoder.onnx")
         shutil.copy(decoder, folder / "foreign" / name / "decoder.onnx")
+    for name in ("vae", "ae", "colour", "map", "open"):
+        shutil.copytree(GRAPHS / name, folder / "tiny" / name)
+    _place(folder / "tiny" / "ae", folder / "tiny" / "placed")
     return folder
+
+
+def _place(folder: Path, out: Path) -> None:
+    """Copy a model, and let its metadata say that all its codes lie at (0.25, 0.75)."""
+    out.mkdir()
+    told = {"prior": "none", "latent_mean": "[0.25, 0.75]", "latent_std": "[0, 0]"}
+    entries = b"".join(_metadata(key, value) for key, value in told.items())
+    for source in folder.glob("*.onnx"):
+        (out / source.name).write_bytes(source.read_bytes() + entries)
+
+
+def _metadata(key: str, value: str) -> bytes:
+    """One of an ONNX file's metadata_props, which may stand at its end."""
+    pair = b"".join(
+        bytes([tag, len(text)]) + text.encode() for tag, text in ((0x0A, key), (0x12, value))
+    )
+    return bytes([0x72, len(pair)]) + pair
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +128,8 @@ def server(
     (root / "some" / "where").symlink_to(site)
     (root / "models").symlink_to(models)
     (root / "golden").symlink_to(ROOT / "tests" / "golden")
-    (root / "checks.js").symlink_to(HERE / "checks.js")
+    for name in ("checks.js", "any_shape.js"):
+        (root / name).symlink_to(HERE / name)
     with serve_folder(root) as address:
         yield address, root
 

@@ -7,8 +7,10 @@ import {
   VaeError,
   drawingToX,
   load,
+  pictureToGrey,
   pictureToInk,
   standardNormal,
+  toPictures,
 } from "../../../demo/web/vae/vae.js";
 
 const model: Autoencoder = await load("models/mnist-vae/", { ort });
@@ -17,7 +19,8 @@ const other = await load(new URL("https://example.org/m/"), {
 });
 
 const x: Float32Array = await drawingToX(new Uint8ClampedArray(12), 3, 4, { file: "drawing.onnx" });
-const photo = pictureToInk(new ImageData(3, 4), { lossless: false });
+const photoData = new ImageData(3, 4);
+const photo = pictureToInk(photoData, { lossless: false });
 await drawingToX(photo.ink, photo.height, photo.width);
 const { z } = await model.encode(x); // of either kind
 const picture: Float32Array = await model.decode(z);
@@ -50,3 +53,15 @@ await drawingToX(new Uint8Array(4));
 await load("models/mnist-vae/", { ort: { run: 1 } });
 // @ts-expect-error: it is read off the graph
 model.latentDim = 3;
+
+const canvas = new OffscreenCanvas(64, 64).getContext("2d")!;
+const [first] = await model.decodeToPictures(z);
+canvas.putImageData(first!, 0, 0);
+canvas.putImageData(await model.reconstruct(canvas.getImageData(0, 0, 64, 64)), 0, 0);
+const rgb = { data: new Uint8Array(12), width: 2, height: 2 };
+const code = await other.encode([rgb, rgb]);
+const numbers: Float32Array = await other.decode(code.z, code.shape);
+toPictures(numbers, [2, 3, 2, 2]).map((one: ImageData) => one.width);
+await other.encode(pictureToGrey(photoData));
+const latents: readonly number[] = [...model.latentShape, model.sizeMultiple];
+console.log(latents);

@@ -1,6 +1,7 @@
 """The `vae-onnx` command, on files."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from PIL import Image
 import vae_onnx
 from vae_onnx.__main__ import main
 from vae_onnx.command import outputs
+from vae_onnx.pictures import fitting
 
 
 def read_png(path):
@@ -91,6 +93,45 @@ def test_colour_pictures(graphs, tmp_path):
     arguments = [str(graphs / "colour"), str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png")]
     assert main(["reconstruct", *arguments]) == 0
     np.testing.assert_array_equal(read_png(tmp_path / "out.png"), pictures[0])
+
+
+def test_pictures_of_another_size(graphs, tmp_path, failing):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    rest = [str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png")]
+    told = failing("reconstruct", graphs / "colour", *rest)
+    assert "is 12x8 pixels, the model takes 1x2; bring it there with --fit crop" in told
+    for fit in fitting.FITS:
+        assert main(["reconstruct", str(graphs / "colour"), *rest, "--fit", fit]) == 0
+        expected = fitting.fitted(pixels, 1, 2, fit)
+        np.testing.assert_array_equal(read_png(tmp_path / "out.png"), expected)
+    assert "without --drawing" in failing("encode", "mnist-ae", "x.npy", "--fit", "pad")
+    assert "leave --fit out" in failing("encode", "mnist-ae", *rest[:1], "--drawing", "--fit=pad")
+
+
+def test_pictures_and_arrays_of_any_size(graphs, tmp_path, failing, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 9, 12, 3), np.uint8)
+    paths = [str(tmp_path / f"{i}.png") for i in range(2)]
+    for path, one in zip(paths, pixels, strict=True):
+        Image.fromarray(one).save(path)
+    model = vae_onnx.load(graphs / "open")
+    assert "the model takes multiples of 2" in failing("encode", graphs / "open", *paths)
+    out = tmp_path / "z.npy"
+    assert main(["encode", str(graphs / "open"), *paths, "-o", str(out), "--fit", "crop"]) == 0
+    np.testing.assert_array_equal(np.load(out), model.encode(pixels[:, :8]))
+    np.save(tmp_path / "x.npy", pixels[:, :8])
+    assert main(["encode", str(graphs / "open"), str(tmp_path / "x.npy"), "-o", str(out)]) == 0
+    np.testing.assert_array_equal(np.load(out), model.encode(pixels[:, :8]))
+    assert main(["evaluate", str(graphs / "open"), str(tmp_path / "x.npy")]) == 0
+    of_array = capsys.readouterr().out.splitlines()[1:]
+    (tmp_path / "photos").mkdir()
+    for path in paths:
+        shutil.move(path, tmp_path / "photos")
+    assert main(["evaluate", str(graphs / "open"), str(tmp_path / "photos"), "--fit=crop"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == of_array
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "small.png")
+    told = failing("evaluate", graphs / "open", tmp_path / "photos", "--fit", "crop")
+    assert "small.png is 4x4 pixels" in told
 
 
 def test_sample_and_grid(tmp_path):

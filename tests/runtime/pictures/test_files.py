@@ -150,9 +150,3 @@ def test_the_names_of_files():
     names = files.suffixes()
     assert {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".pgm"} <= names
     assert names.isdisjoint({".pdf", ".h5", ".eps", ".ps", ".mpg", ".grib", ".heic"})
-
-
-def test_the_middle_of_a_picture():
-    wide = np.zeros((20, 60), np.uint8)
-    wide[:, 20:40] = 255
-    assert files.fitted(wide, 20, 20).min() == 255

@@ -1,0 +1,52 @@
+"""Pictures of another size than a model's."""
+
+import numpy as np
+import pytest
+
+import vae_onnx
+from vae_onnx.pictures import fitting
+from vae_onnx.pictures.files import Picture
+
+
+def wide(height=21, width=63):
+    """White in the middle third, black beside it, red in colours."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[:, width // 3 : 2 * width // 3, 0] = 255
+    return picture
+
+
+def test_what_becomes_of_other_proportions():
+    red = {fit: fitting.fitted(wide(), 21, 21, fit)[..., 0] for fit in fitting.FITS}
+    assert red["crop"].min() == 255
+    np.testing.assert_array_equal(red["stretch"][0] > 127, np.arange(21) // 7 == 1)
+    assert (red["pad"][:6].max(), red["pad"][14:].max()) == (0, 0)
+    assert red["pad"][8:12, 8:12].min() > 250
+
+
+def test_grey_stays_grey():
+    assert fitting.fitted(wide()[..., 0], 10, 4, "pad").shape == (4, 10)
+
+
+@pytest.mark.parametrize("fit", fitting.FITS)
+def test_what_fits_is_left_alone(fit):
+    for shape in ((3, 21, 63), (3, -1, -1), (3, -1, 63)):
+        assert fitting.to_model(picture := wide(), shape, 21, fit) is picture
+
+
+def test_of_an_open_size_the_middle_is_cut_out_to_the_multiple():
+    picture = np.random.default_rng(0).integers(0, 256, (37, 58, 3), np.uint8)
+    cut = fitting.to_model(picture, (3, -1, -1), 8, "stretch")
+    np.testing.assert_array_equal(cut, picture[2:34, 1:57])
+    assert fitting.to_model(picture[:5], (3, -1, -1), 8).shape == (8, 56, 3)
+    assert fitting.to_model(picture, (3, -1, 20), 8).shape == (32, 20, 3)
+
+
+def test_channels():
+    picture = Picture(wide())
+    assert fitting.in_channels(picture, 1).shape == (21, 63)
+    assert fitting.in_channels(Picture(picture.grey), 3).shape == (21, 63, 3)
+    rgba = fitting.in_channels(picture, 4)
+    assert rgba[..., 3].min() == 255
+    np.testing.assert_array_equal(rgba[..., :3], picture.rgb)
+    with pytest.raises(vae_onnx.InputError, match="5 channels, which no picture file has"):
+        fitting.in_channels(picture, 5)

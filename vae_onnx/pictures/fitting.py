@@ -1,0 +1,89 @@
+"""A picture of another size -> the size, and the channels, that a model takes."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.engine.sizes import ANY
+from vae_onnx.errors import InputError
+from vae_onnx.pictures.arrays import Shape
+from vae_onnx.pictures.files import Picture, pillow
+
+Pixels = npt.NDArray[np.uint8]
+Fit = Literal["stretch", "crop", "pad"]
+
+FITS: Final[tuple[Fit, ...]] = get_args(Fit)
+MEANS: Final = (
+    "crop cuts the middle out in the proportions wanted, pad lays black bars beside the picture, "
+    "stretch changes its proportions"
+)
+PICTURED: Final = (1, 3, 4)  # channels that a picture file can give
+
+
+def fitted(pixels: Pixels, width: int, height: int, fit: Fit = "crop") -> Pixels:
+    """Scale a picture to a size, with anti-aliasing.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, channels).
+        width: Wanted.
+        height: Wanted.
+        fit: What becomes of other proportions: "crop" takes the middle, as `folder:` trains on it,
+            "pad" the whole with black beside it, "stretch" the whole, distorted.
+
+    Raises:
+        PackageMissingError: Pillow is not installed.
+    """
+    image = pillow()
+    from PIL import ImageOps
+
+    picture, size, filter_ = image.fromarray(pixels), (width, height), image.Resampling.LANCZOS
+    if fit == "stretch":
+        return np.asarray(picture.resize(size, filter_))
+    return np.asarray((ImageOps.pad if fit == "pad" else ImageOps.fit)(picture, size, filter_))
+
+
+def to_model(pixels: Pixels, image_shape: Shape, multiple: int, fit: Fit = "crop") -> Pixels:
+    """Bring a picture to the size that a model takes.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, channels).
+        image_shape: (channels, height, width) of the model. Where a size is open the picture keeps
+            its own, cut at both ends to a multiple.
+        multiple: Which one.
+        fit: As in `fitted`.
+    """
+    target = [
+        max(multiple, size - size % multiple) if wanted == ANY else wanted
+        for size, wanted in zip(pixels.shape, image_shape[1:], strict=False)
+    ]
+    for axis in (0, 1):
+        size = pixels.shape[axis]
+        if image_shape[1 + axis] == ANY and size > target[axis]:
+            start = (size - target[axis]) // 2
+            pixels = pixels.take(range(start, start + target[axis]), axis)
+    height, width = target
+    return pixels if pixels.shape[:2] == (height, width) else fitted(pixels, width, height, fit)
+
+
+def in_channels(picture: Picture, channels: int) -> Pixels:
+    """Return the pixels of a picture as a model of so many channels takes them.
+
+    Returns:
+        uint8 (H, W) of one channel, (H, W, 3) RGB, (H, W, 4) RGB and opaque.
+
+    Raises:
+        InputError: The channels are none of a picture's.
+    """
+    if channels not in PICTURED:
+        raise InputError(
+            f"the model takes {channels} channels, which no picture file has; give it a .npy file "
+            f"(N, height, width, {channels})"
+        )
+    if channels == 1:
+        return picture.grey
+    rgb = picture.rgb
+    opaque: Any = np.full((*rgb.shape[:2], 1), 255, np.uint8)
+    return rgb if channels == 3 else np.concatenate([rgb, opaque], axis=2)
