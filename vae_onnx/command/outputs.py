@@ -1,10 +1,11 @@
-"""What a command writes: `.npy` block by block, a sheet of pictures as PNG, JSON."""
+"""What a command writes: `.npy` block by block, a sheet of pictures as PNG, JSON, tables."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -86,6 +87,23 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     with streams.writing(path) as file:
         file.write(text.encode())
+
+
+def write_table(path: Path | None, columns: Mapping[str, Iterable[str]]) -> None:
+    """Write columns under their names: as CSV, or without a file to stdout, between tabs.
+
+    Raises:
+        FileAccessError: The file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="," if path else "\t", lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    if path is None:
+        print(text.getvalue(), end="")
+        return
+    with streams.writing(path) as file:
+        file.write(text.getvalue().encode())
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

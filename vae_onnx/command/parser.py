@@ -105,6 +105,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", type=_path, help=".json file to write the figures to")
     command.set_defaults(suffixes=(".json",), reads=("data", "labels"))
 
+    command = _command(
+        commands, verbs.score, "images -> how well the model knows each, which finds odd ones"
+    )
+    _add_images(command)
+    command.add_argument(
+        "--draws",
+        type=int,
+        default=Settings.draws,
+        help="samples of a VAE's noise per image (default %(default)s)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
+    )
+    command.add_argument(
+        "-o", "--out", type=_path, help=".csv file; without it, the table is printed"
+    )
+    command.set_defaults(suffixes=(".csv",))
+
     command = _command(commands, verbs.grid, "the 2-D latent space, decoded side by side")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import numpy as np
 
@@ -104,6 +104,20 @@ def evaluate(options: argparse.Namespace) -> None:
     print(evaluation.table(f"{name}, {options.data.name},", result), file=elsewhere)
 
 
+def score(options: argparse.Namespace) -> None:
+    """Images -> how well the model knows each."""
+    rng = _rng(options.seed)
+    model = vae_onnx.load(options.model)
+    x = inputs.read_images(options, model)
+    parts = [model.score(block, rng, options.draws) for block in rows.blocks(x)]
+    names = options.images if len(options.images) == len(x) else range(len(x))
+    columns = {"image": map(str, names), "mse": _joined([part.mse for part in parts], ".6f")}
+    columns["psnr"] = _joined([part.psnr for part in parts], ".2f")
+    if parts[0].nats is not None:
+        columns["nats"] = _joined([part.nats for part in parts], ".2f")
+    outputs.write_table(options.out, columns)
+
+
 def bench(options: argparse.Namespace) -> None:
     """Latency and throughput of a model on this machine."""
     from vae_onnx.command.bench import bench, table
@@ -119,6 +133,10 @@ def bench(options: argparse.Namespace) -> None:
 
 def _write_pictures(options: argparse.Namespace, count: int, blocks: Iterable[Array]) -> None:
     outputs.write_pictures(options.out, options.ending, count, blocks)
+
+
+def _joined(parts: Iterable[Any], form: str) -> Iterator[str]:
+    return (format(value, form) for value in np.concatenate(list(parts)))
 
 
 def _rng(seed: int) -> np.random.Generator:

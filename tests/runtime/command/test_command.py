@@ -27,7 +27,7 @@ def test_it_is_installed():
 
 
 @pytest.mark.parametrize(
-    "command", ["info", "encode", "decode", "reconstruct", "sample", "grid", "save", ""]
+    "command", ["info", "encode", "decode", "reconstruct", "sample", "score", "grid", "save", ""]
 )
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -132,6 +132,29 @@ def test_pictures_and_arrays_of_any_size(graphs, tmp_path, failing, capsys):
     Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "small.png")
     told = failing("evaluate", graphs / "open", tmp_path / "photos", "--fit", "crop")
     assert "small.png is 4x4 pixels" in told
+
+
+def test_score_tells_of_each_picture(digits, images, capsys):
+    names = [str(digits / f"{i}.png") for i in range(3)]
+    assert main(["score", "mnist-vae", *names, "--draws", "2", "--seed", "3"]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["image", "mse", "psnr", "nats"]
+    assert [line[0] for line in lines[1:]] == names
+    model = vae_onnx.load("mnist-vae")
+    scores = model.score(images["mnist"][:3], np.random.default_rng(3), draws=2)
+    expected = np.transpose([scores.mse, scores.psnr, scores.nats])
+    np.testing.assert_allclose(np.float64([line[1:] for line in lines[1:]]), expected, atol=0.006)
+
+    out = digits / "scores.csv"
+    assert main(["score", "mnist-ae", str(digits / "digits.npy"), "-o", str(out)]) == 0
+    table = [line.split(",") for line in out.read_text().splitlines()]
+    assert [line[0] for line in table] == ["image", *map(str, range(len(images["mnist"])))]
+
+
+def test_score_without_a_likelihood_has_no_nats(graphs, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((2, 4, 6, 3), np.float32))
+    assert main(["score", str(graphs / "open"), str(tmp_path / "x.npy")]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "image\tmse\tpsnr"
 
 
 def test_sample_and_grid(tmp_path):
