@@ -26,8 +26,8 @@ from onnx import TensorProto, inliner, numpy_helper
 from onnxscript import optimizer, script
 
 import vae_onnx
-from export.graphs.versions import IR_VERSION
 from export.writing import atomic
+from vae_onnx.crossing.folding.surgery import IR_VERSION
 
 # onnxscript declares unions for its operators that no expression satisfies: mypy is to see Any.
 op: Any = onnxscript.opset18

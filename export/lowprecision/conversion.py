@@ -15,8 +15,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from export.config import Variant
 from export.errors import ModelError
-from export.graphs.versions import IR_VERSION
 from export.lowprecision.rounding import round_weights
+from vae_onnx.crossing.folding.surgery import IR_VERSION
 from vae_onnx.engine.graph import Array
 
 # Inputs of a product are 0 to ..._STEPS, weights up to ..._WEIGHT either way. Processors without

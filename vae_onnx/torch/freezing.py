@@ -63,6 +63,7 @@ def to_graph(
         raise _explained(error, name) from error
     assert program is not None  # it is None without dynamo only
     proto = program.model_proto
+    proto.ir_version = surgery.IR_VERSION
     surgery.strip(proto)
     surgery.set_dims(proto.graph.input[0], dynamic)
     return proto

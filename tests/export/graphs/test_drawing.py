@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 
 import vae_onnx
 from export.data import datasets
-from export.graphs import drawing, versions
+from export.graphs import drawing
+from vae_onnx.crossing.folding import surgery
 
 Ink = npt.NDArray[np.uint8]
 X = npt.NDArray[np.float32]
@@ -331,8 +332,8 @@ def test_contract() -> None:
     (ink,), (x,) = proto.graph.input, proto.graph.output
     assert ink == helper.make_tensor_value_info("ink", TensorProto.UINT8, ["height", "width"])
     assert x == helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 28, 28])
-    assert proto.ir_version == versions.IR_VERSION
-    assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", versions.OPSET)]
+    assert proto.ir_version == surgery.IR_VERSION
+    assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", surgery.OPSET)]
     assert not proto.functions
     operators = {node.op_type for node in proto.graph.node}
     assert operators.isdisjoint({"If", "Loop", "Resize", "Slice", "Pad", "Constant", "CastLike"})

@@ -10,8 +10,9 @@ from onnx import TensorProto, helper
 
 from vae_onnx.crossing.folding.steps import Nodes, Step
 
-OPSET: Final = 18  # the oldest that torch exports to, and every consumer has it
-IR_VERSION: Final = 8  # that older hosts take
+# The versions that every graph is written in: the oldest that hold it, for hosts of old.
+OPSET: Final = 18  # the oldest that torch exports to
+IR_VERSION: Final = 8  # all that opset 18 asks for; onnxruntime reads it from 1.15 on, or before
 
 LAYOUT: Final = frozenset(("Reshape", "Transpose", "Flatten", "Unsqueeze", "Squeeze", "Identity"))
 
