@@ -16,6 +16,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from export.config import Variant
 from export.errors import ModelError
 from export.lowprecision.rounding import round_weights
+from vae_onnx.crossing import shortening
 from vae_onnx.crossing.folding.surgery import IR_VERSION
 from vae_onnx.engine.graph import Array
 
@@ -110,18 +111,7 @@ def inputs_of(product: Product, proto: onnx.ModelProto, batch: Array) -> Array:
 
 def to_float16(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return a graph that stores its matrices in float16 and computes in float32 as before."""
-    short = copy.deepcopy(proto)
-    casts = []
-    for tensor in short.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.ndim < 2:
-            continue
-        name, stored = tensor.name, f"{tensor.name}.float16"
-        with np.errstate(over="ignore"):  # the measured quality tells of it
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-        casts.append(helper.make_node("Cast", [stored], [name], to=TensorProto.FLOAT))
-    _replace(short.graph.node, [*casts, *short.graph.node])
-    return _labelled(short, "float16")
+    return _labelled(shortening.to_float16(proto), "float16")
 
 
 def to_int8(

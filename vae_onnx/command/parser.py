@@ -137,6 +137,26 @@ def _parser() -> argparse.ArgumentParser:
         "--overwrite", action="store_true", help="put it in the place of another model there"
     )
 
+    command = _command(
+        commands, verbs.quantize, "int8 and float16 files beside the graphs of your own model"
+    )
+    _add_images(command)
+    command.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("float16", "int8"),
+        default=("float16", "int8"),
+        help="which (default both); needs onnx",
+    )
+    command.add_argument(
+        "--limit",
+        type=float,
+        default=0.5,
+        metavar="DB",
+        help="by how many dB the reconstructions of every other picture may be worse "
+        "(default %(default)s)",
+    )
+
     command = _command(commands, verbs.bench, "how fast a model is here, beside a bare onnxruntime")
     command.add_argument("model", nargs="?", default="mnist-vae", metavar="MODEL")
     command.add_argument(

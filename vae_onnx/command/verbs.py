@@ -118,6 +118,13 @@ def score(options: argparse.Namespace) -> None:
     outputs.write_table(options.out, columns)
 
 
+def quantize(options: argparse.Namespace) -> None:
+    """The graphs of a model -> the same in shorter numbers, beside them."""
+    model = vae_onnx.load(options.model)
+    x = inputs.read_images(options, model)
+    print(vae_onnx.quantize(model.folder, np.asarray(x), options.precision, limit=options.limit))
+
+
 def bench(options: argparse.Namespace) -> None:
     """Latency and throughput of a model on this machine."""
     from vae_onnx.command.bench import bench, table

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.engine.graph import Array, Graph
+from vae_onnx.engine.graph import Array
 from vae_onnx.errors import FileAccessError, InputError, accessing
 from vae_onnx.pictures.arrays import from_x, to_uint8
 from vae_onnx.store import model_files
@@ -60,18 +60,7 @@ def write(
         for name, content in {**graphs, **others}.items():
             (partial / name).write_bytes(content)
         write_card(partial, card)
-        _check_opens(partial)
-
-
-def _check_opens(folder: Path) -> None:
-    """Open a model as its users will; maps of codes and free sizes graph by graph."""
-    decoder = Graph(folder / "decoder.onnx")
-    shapes = [port.shape for port in (*decoder.inputs.values(), *decoder.outputs.values())]
-    decoder.close()
-    if len(shapes[0]) == 2 and all(isinstance(size, int) for size in shapes[1][1:]):
-        Autoencoder(folder).close()
-    else:
-        Graph(folder / "encoder.onnx").close()
+        Autoencoder(partial).close()
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_onnx.crossing.folding import surgery
+from vae_onnx.crossing.quiet import quiet
 from vae_onnx.errors import BatchError, ExporterError, SizeError
 
 STAGES: Final = {
@@ -47,7 +48,7 @@ def to_graph(
         ExporterError: The exporter cannot do it.
     """
     try:
-        with _silence():
+        with quiet():
             program = torch.onnx.export(
                 module,
                 (example,),
@@ -93,20 +94,3 @@ def _explained(error: Exception, name: str) -> Exception:
     if "data-dependent" in reason or "data-dependent" in str(error):
         remedy = "an if on data cannot be taken: write torch.where(condition, a, b)"
     return ExporterError(f"PyTorch's exporter fails at {stage}: {reason[:400]}; {remedy}")
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep to itself what the exporter says about its own inside, on three ways."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
