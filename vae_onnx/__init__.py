@@ -11,7 +11,8 @@ Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `d
 graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
 line. `errors`, `checks` and `terminal` (where is printed) serve all; `packing` is for programs that
 PyInstaller makes. Apart from these, `crossing` makes a model folder of graphs that exist already
-(`adopt`, with onnx), and `vae_onnx.torch` of models of PyTorch.
+(`adopt`, with onnx) and shortens graphs (`quantize`), and `vae_onnx.torch` makes one of models of
+PyTorch.
 """
 
 import importlib
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vae_onnx import likelihood
     from vae_onnx.autoencoder import Autoencoder
     from vae_onnx.crossing.adopting import adopt
+    from vae_onnx.crossing.shortening import quantize
     from vae_onnx.decoder import Decoder
     from vae_onnx.encoder import Encoder
     from vae_onnx.loading import load, models
