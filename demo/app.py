@@ -88,9 +88,14 @@ def build(library: Library) -> gr.Blocks:
                     labelled.append(tab)
                     for side in sides:
                         (side.build_pane if len(sides) > 1 else side.build)(name, choice)
-        _fill(choice.input, choice, sides, TABS, [head, labelled[0]], partial(_frame, library))
+        # A picture is redrawn at once; what a large model makes for the other tabs takes its time.
+        first, others = (TABS[:1], TABS[1:]) if library.singles else (TABS, ())
+        _fill(choice.input, choice, sides, first, [head, labelled[0]], partial(_frame, library))
+        if others:
+            _fill(choice.input, choice, sides, others)
         # What nobody sees at first is made when somebody comes, not when the demo starts.
-        _fill(blocks.load, choice, sides, TABS if opening in library.singles else LATER)
+        for tabs in (first, others) if opening in library.singles else (LATER,):
+            _fill(blocks.load, choice, sides, tabs)
     return blocks
 
 

@@ -48,7 +48,7 @@ def facts(single: Single) -> dict[str, str]:
         "prior": told.get("prior"),
         "PSNR": _text(measured.get("reconstruction_psnr"), ".1f", " dB, on its own pictures"),
         "tolerance": _text(measured.get("tolerance"), ".1e", ", of the graphs and the model"),
-        "clipped": _text(measured.get("clipped"), ".2%", " of the values, to [0, 1]"),
+        "clipped": _text(measured.get("clipped") or None, ".2%", " of the values, to [0, 1]"),
         "folded in": "; ".join(f"{name}: {value}" for name, value in folded.items()),
         "classes": _classes(told.get("class_names")),
         "licence": told.get("licence"),

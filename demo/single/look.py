@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from demo.single.use import UseTab
 
 SHOWN = 16  # numbers of a flat code that are written out
-MAPS = 8  # channels of a map of codes that are shown
+MAPS = 7  # channels of a map of codes that are shown
 DRAWS = 6  # of the posterior
 HINT = "Drop a picture here, or click to choose one"
 NO_NATS = "The model states no likelihood, so there are no nats."

@@ -99,7 +99,7 @@ def strange_url(strangers: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     log = tmp_path_factory.mktemp("strange") / "log.txt"
     with (
         log.open("w") as file,
-        serve(file, sys.executable, "-m", "demo", "--models", str(strangers)) as url,
+        serve(file, sys.executable, "-m", "demo", "--mcp", "--models", str(strangers)) as url,
     ):
         yield url
     assert "Traceback" not in log.read_text()

@@ -82,6 +82,15 @@ def test_a_walk_on_the_plane_is_decoded_and_handed_over(page: Page) -> None:
     assert np.abs(made.astype(int) - picture).max() <= 1
 
 
+def test_the_plane_can_be_turned(page: Page) -> None:
+    go(page, "Explore")
+    before = page.locator("#plane .decoded").get_attribute("src")
+    page.get_by_label("To the right").click()
+    page.get_by_role("option", name="z[5]", exact=True).click()
+    expect(page.locator("#plane .decoded")).not_to_have_attribute("src", before or "")
+    expect(page.locator(".single-plane .peek")).to_contain_text("z[5] = ")
+
+
 def test_the_digits_are_a_click_away(page: Page) -> None:
     expect(page.locator("#pad")).to_be_hidden()
     expect(page.get_by_role("heading", level=1)).to_contain_text("A picture in")

@@ -1,7 +1,10 @@
 """The endpoints, for models that are shown by themselves."""
 
+import asyncio
+import base64
 import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,9 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult
 from PIL import Image
 
 import vae_onnx
@@ -99,3 +105,27 @@ def test_what_cannot_be_done_is_told(
 def test_a_refusal_reaches_the_client(strange_url: str) -> None:
     with pytest.raises(AppError, match="nothing says how large"):
         Client(strange_url, verbose=False).predict("open", 1, 0, 1.0, api_name="/sample")
+
+
+def test_the_tools_take_them_too(strange_url: str, file: str) -> None:
+    image = "data:image/png;base64," + base64.b64encode(Path(file).read_bytes()).decode()
+
+    async def ask() -> list[CallToolResult]:
+        async with (
+            streamable_http_client(f"{strange_url}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as client,
+        ):
+            await client.initialize()
+            codes = await client.call_tool("encode", {"image": image, "model": "maps"})
+            z = np.full((1, 4, 3, 2), 0.5).tolist()
+            picture = await client.call_tool("decode", {"z": z, "model": "maps"})
+            refused = await client.call_tool("averages", {"model": "faces"})
+            return [codes, picture, refused]
+
+    with ThreadPoolExecutor(1) as pool:  # Playwright's loop runs in this thread
+        codes, picture, refused = pool.submit(asyncio.run, ask()).result()
+    assert "psnr" in codes.content[0].text
+    assert not picture.isError
+    assert picture.content[0].type == "image"
+    assert refused.isError
+    assert "no test set" in refused.content[0].text
