@@ -32,6 +32,7 @@ FROM = {
     "the codes that it was exported with: the pictures show what lies there, no more.",
     "nothing": "The model states no prior, and not where its codes lie: z is drawn from N(0, I).",
 }
+MAP = " Each place of the map of codes is drawn by itself: textures come of it, not scenes."
 OPEN = (
     "This model takes pictures of any size, and its codes grow with them: nothing says how large a "
     "picture to draw. The way between two pictures, below, works."
@@ -153,9 +154,8 @@ class GenerateTab:
 def _from(single: Single) -> str:
     if single.is_open:
         return OPEN
-    if single.has_prior:
-        return FROM["prior"]
-    return FROM["nothing" if single.statistics is None else "codes"]
+    untold = "nothing" if single.statistics is None else "codes"
+    return FROM["prior" if single.has_prior else untold] + ("" if single.is_flat else MAP)
 
 
 def _notes(*seen: Seen) -> str | None:
