@@ -145,6 +145,7 @@ def _fill(
         inputs=choice,
         outputs=[*others, *(part for side in sides for part in side.parts(tabs))],
         queue=False,
+        trigger_mode="always_last",  # a large model takes its time, and another may be chosen
         show_progress="hidden",
         api_visibility="private",
     )

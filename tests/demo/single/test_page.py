@@ -39,6 +39,12 @@ def go(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
 
 
+def explore(page: Page) -> None:
+    """Go to the plane, which is decoded after the first picture."""
+    go(page, "Explore")
+    page.locator("#plane .decoded").wait_for()
+
+
 def shown(page: Page, selector: str) -> np.ndarray:
     source = page.locator(selector).first.get_attribute("src")
     assert source is not None
@@ -68,7 +74,7 @@ def test_nothing_is_drawn_on_the_frame_and_it_can_be_emptied(page: Page) -> None
 
 
 def test_a_walk_on_the_plane_is_decoded_and_handed_over(page: Page) -> None:
-    go(page, "Explore")
+    explore(page)
     box = page.locator("#plane .walker").bounding_box()
     assert box is not None
     before = page.locator(".single-plane .peek img").get_attribute("src")
@@ -83,7 +89,7 @@ def test_a_walk_on_the_plane_is_decoded_and_handed_over(page: Page) -> None:
 
 
 def test_the_plane_can_be_turned(page: Page) -> None:
-    go(page, "Explore")
+    explore(page)
     before = page.locator("#plane .decoded").get_attribute("src")
     page.get_by_label("To the right").click()
     page.get_by_role("option", name="z[5]", exact=True).click()
@@ -162,7 +168,7 @@ def test_the_javascript_takes_colours_to_the_graphs_and_back(page: Page) -> None
     np.testing.assert_array_equal(made[..., :3], expected)
     assert made[..., 3].min() == 255
 
-    go(page, "Explore")
+    explore(page)
     page.locator("#plane .walker").press("ArrowRight")
     expect(page.locator(".side.alone .use")).to_contain_text("The place on the plane")
     told, expected = in_javascript(page)
