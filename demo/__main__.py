@@ -106,8 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         "--models",
         type=Path,
         metavar="DIR",
-        help="folder of models of your own, the OUT/models of `python -m export all`, to show "
-        "before the bundled ones: a VAE and an AE of two latent dimensions, and others beside them",
+        help="folder of models of your own, to show before the bundled ones: the OUT/models of "
+        "`python -m export all` (a VAE and an AE of two latent dimensions, others beside them), or "
+        "whatever vae_onnx.torch.export or vae_onnx.adopt wrote",
     )
     parser.add_argument(
         "--device", default="auto", help="what to run the models on: auto, cpu, cuda, ..."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from demo import single
 from demo.environment import Address
 from demo.library.models import Library
 from demo.page.pictures import MAX_BYTES
@@ -22,56 +24,128 @@ from demo.tabs.generate import GenerateTab
 from demo.tabs.training import TrainingTab
 from demo.tabs.use import UseTab
 
+TABS = ("Draw", "Explore", "Generate", "Training", "Use it")
+LATER = ("Generate", "Training")
 TITLE = "Two numbers are enough to draw a digit"
 WAITING = 256  # calls in the queue; whoever comes then is asked to try again
 SWEEP, KEPT = 30, 120  # seconds between two sweeps of Gradio's files, and how long each is kept
 
 
+class Side:
+    """The tabs of one sort of models.
+
+    Args:
+        name: Which, for the style sheet: of two, the head of the page says which is shown.
+        tabs: By name, those of TABS.
+        titles: Of what is shown on them.
+    """
+
+    def __init__(self, name: str, tabs: Sequence[Any], titles: Collection[str]) -> None:
+        self.name, self.titles = name, titles
+        self.tabs = dict(zip(TABS, tabs, strict=True))
+
+    def build(self, tab: str, choice: gr.Radio) -> None:
+        """Lay one tab out in the `gr.Tab` that is open."""
+        self.tabs[tab].build(choice)
+
+    def build_pane(self, tab: str, choice: gr.Radio) -> None:
+        """The same, in a pane that can be hidden."""
+        with gr.Column(elem_classes=f"side {self.name}", min_width=0):
+            self.build(tab, choice)
+
+    def parts(self, tabs: Sequence[str]) -> list[Any]:
+        """What another choice changes on some tabs."""
+        return [part for name in tabs for part in self.tabs[name].parts]
+
+    def values(self, title: str, tabs: Sequence[str]) -> list[Any]:
+        """Values of `parts`; none where something else is shown."""
+        if title not in self.titles:
+            return [gr.skip()] * len(self.parts(tabs))
+        return [value for name in tabs for value in self.tabs[name].values(title)]
+
+
 def build(library: Library) -> gr.Blocks:
     """Put the page together."""
-    group = library.first
-    use = UseTab(library)
-    draw, explore = DrawTab(library, use), ExploreTab(library, use)
-    generate, training = GenerateTab(library, use), TrainingTab(library)
-    tabs: dict[str, Any] = {
-        "Draw": draw,
-        "Explore": explore,
-        "Generate": generate,
-        "Training": training,
-        "Use it": use,
-    }
+    opening = library.titles[0]
+    sides = [_pairs(library), *([_alone(library)] if library.singles else [])]
     blocks = Page(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(SWEEP, KEPT))
     with blocks:
         Endpoints(library).build()  # first: the names without a number are theirs
-        gr.HTML(
-            fill("header.html", title=TITLE),
-            js_on_load=static("header.js"),
-            apply_default_css=False,
+        head = gr.HTML(
+            _head(library, opening), js_on_load=static("header.js"), apply_default_css=False
         )
         choice = gr.Radio(
-            list(library.groups),
-            value=group.title,
+            library.titles,
+            value=opening,
             label="Models of",
             elem_id="choice",
-            visible=len(library.groups) > 1,
+            visible=len(library.titles) > 1,
         )
+        labelled: list[gr.Tab] = []
         with gr.Tabs(elem_id="tabs"):
-            for name, tab in tabs.items():
-                with gr.Tab(name, id=name):
-                    tab.build(choice)
-        _fill(choice.input, choice, list(tabs.values()))
+            for name in TABS:
+                with gr.Tab(_label(library, name, opening), id=name) as tab:
+                    labelled.append(tab)
+                    for side in sides:
+                        (side.build_pane if len(sides) > 1 else side.build)(name, choice)
+        # A picture is redrawn at once; what a large model makes for the other tabs takes its time.
+        first, others = (TABS[:1], TABS[1:]) if library.singles else (TABS, ())
+        _fill(choice.input, choice, sides, first, [head, labelled[0]], partial(_frame, library))
+        if others:
+            _fill(choice.input, choice, sides, others)
         # What nobody sees at first is made when somebody comes, not when the demo starts.
-        _fill(blocks.load, choice, [generate, training])
+        for tabs in (first, others) if opening in library.singles else (LATER,):
+            _fill(blocks.load, choice, sides, tabs)
     return blocks
 
 
-def _fill(event: Any, choice: gr.Radio, tabs: Sequence[Any]) -> None:
-    """On an event, show the chosen models on some tabs."""
+def _pairs(library: Library) -> Side:
+    use = UseTab(library)
+    draw, explore = DrawTab(library, use), ExploreTab(library, use)
+    generate, training = GenerateTab(library, use), TrainingTab(library)
+    return Side("pairs", (draw, explore, generate, training, use), library.groups)
+
+
+def _alone(library: Library) -> Side:
+    use = single.UseTab()
+    look, explore = single.LookTab(library, use), single.ExploreTab(library, use)
+    generate, facts = single.GenerateTab(library, use), single.FactsTab(library)
+    return Side("alone", (look, explore, generate, facts, use), library.singles)
+
+
+def _head(library: Library, title: str) -> str:
+    """The head of the page."""
+    if title not in library.singles:
+        return fill("header.html", title=TITLE)
+    return single.head(library.singles[title])
+
+
+def _label(library: Library, tab: str, title: str) -> str:
+    """What a tab is called: nobody draws for a model of colours."""
+    one = library.singles.get(title)
+    return "Picture" if tab == TABS[0] and one is not None and not one.is_drawn else tab
+
+
+def _frame(library: Library, title: str) -> list[Any]:
+    """Values of the head and of the first tab."""
+    return [_head(library, title), gr.update(label=_label(library, TABS[0], title))]
+
+
+def _fill(
+    event: Any,
+    choice: gr.Radio,
+    sides: Sequence[Side],
+    tabs: Sequence[str],
+    others: Sequence[Any] = (),
+    told: Callable[[str], list[Any]] = lambda _: [],
+) -> None:
+    """On an event, show the chosen models on some tabs, and on other parts what is told of them."""
     event(
-        lambda title: [value for tab in tabs for value in tab.values(title)],
+        lambda title: [*told(title), *(v for side in sides for v in side.values(title, tabs))],
         inputs=choice,
-        outputs=[part for tab in tabs for part in tab.parts],
+        outputs=[*others, *(part for side in sides for part in side.parts(tabs))],
         queue=False,
+        trigger_mode="always_last",  # a large model takes its time, and another may be chosen
         show_progress="hidden",
         api_visibility="private",
     )
@@ -104,7 +178,8 @@ def launch(
     if mcp and importlib.util.find_spec("mcp") is None:
         raise RuntimeError("--mcp needs the package `mcp`: pip install 'gradio[mcp]'")
     library = Library(models, device)
-    _ = library.first.vae.model  # a device that cannot be had is told now, not in the page
+    first = library.singles.get(library.titles[0]) or library.first.vae
+    _ = first.model  # a device that cannot be had is told now, not in the page
     blocks = build(library).queue(max_size=WAITING, default_concurrency_limit=CONCURRENCY)
     blocks.launch(
         server_name=address.server_name,

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,7 +85,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -
             raise RuntimeError(f"the demo ended with exit code {process.returncode}")
         try:
             urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, TimeoutError):
+        except OSError:  # refused, reset, timed out
             time.sleep(0.1)
         else:
             return

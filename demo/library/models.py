@@ -1,7 +1,8 @@
 """The models that the demo shows: the bundled ones, and those of a user's folder.
 
 A group is what the page shows at once: the VAE and the AE of one data set whose latent space is a
-plane, and a VAE of more dimensions where there is one. Nothing is loaded before it is asked for.
+plane, and a VAE of more dimensions where there is one. What came from elsewhere is shown by itself.
+Nothing is loaded before it is asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import numpy as np
 
 import vae_onnx
 from demo.library import testset
+from demo.library.directions import Directions
 from demo.library.latent_map import LatentMap, read_latents
+from demo.library.single import Single
 from demo.library.testset import TestSet
 from vae_onnx import likelihood
 from vae_onnx.store.bundled import FOLDER
@@ -31,33 +34,6 @@ DIGITS = "mnist"  # the data set itself, whose images were centred and scaled by
 FILES = ("encoder.onnx", "decoder.onnx", "card.json", "latents.npz")
 RANKED = 1000  # test images among which the ELBO of a drawing is ranked
 RANKED_DRAWS = 4  # of the noise, for each of them
-
-
-class Directions(NamedTuple):
-    """Principal directions of a set of codes, the one of largest spread first."""
-
-    mean: NDArray[np.float32]  # (latent_dim,)
-    axes: NDArray[np.float32]  # (latent_dim, latent_dim) one unit vector a row
-    sigmas: NDArray[np.float32]  # (latent_dim,) spread of the codes along each
-
-    @classmethod
-    def of(cls, z: NDArray[np.float32]) -> Directions:
-        """Analyse codes z (N, latent_dim)."""
-        mean = z.mean(axis=0)
-        _, spread, axes = np.linalg.svd(z - mean, full_matrices=False)
-        return cls(mean, axes, (spread / np.sqrt(len(z))).astype(np.float32))
-
-    def at(self, steps: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The z (..., latent_dim) that lies so many sigmas (..., k) along the first k of them."""
-        k = steps.shape[-1]
-        moved = (steps * self.sigmas[:k]).astype(np.float32)
-        z: NDArray[np.float32] = self.mean + moved @ self.axes[:k]
-        return z
-
-    def steps(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sigmas (..., latent_dim) along all of them that lead to z; `at` the other way round."""
-        steps = (z - self.mean) @ self.axes.T / self.sigmas
-        return steps.astype(np.float32)
 
 
 class Lane:
@@ -208,8 +184,11 @@ class Library:
         device: What to run them on, as `vae_onnx.load` takes it.
 
     Attributes:
-        lanes: Every model, by the name that the page has for it.
-        groups: What can be shown at once, by title; the first is shown at first.
+        lanes: Every model of `python -m export`, by the name that the page has for it.
+        groups: Which of them can be shown at once, by title.
+        singles: The models that are shown by themselves, by name.
+        titles: Of groups and singles, in the order in which they can be chosen; the page opens with
+            the first.
 
     Raises:
         FileNotFoundError: A file of a model is missing, or the folder holds no group.
@@ -219,18 +198,22 @@ class Library:
     def __init__(self, models: Path | None = None, device: str = "auto") -> None:
         if models is not None and not models.is_dir():
             raise FileNotFoundError(f"{models} is no folder")
-        bundled = _lanes(FOLDER, device)
-        own = _lanes(models, device) if models is not None else {}
-        clashing = own.keys() & bundled.keys()
-        for name in clashing:
-            own[name].name = f"{models.name if models else ''}/{name}"
+        bundled, _ = _lanes(FOLDER, device)
+        own, singles = _lanes(models, device) if models is not None else ({}, {})
+        whose = models.name if models else ""
+        for lane in own.values():
+            lane.name = f"{whose}/{lane.name}" if lane.name in bundled else lane.name
+        for single in singles.values():
+            single.name = f"{whose}/{single.name}" if single.name in bundled else single.name
+        self.singles = {single.name: single for single in singles.values()}
         self.lanes = {lane.name: lane for lane in (*own.values(), *bundled.values())}
         groups = [*_groups(own.values()), *_groups(bundled.values())]
-        if models is not None and not _groups(own.values()):
+        if models is not None and not singles and not _groups(own.values()):
             found = ", ".join(sorted({_told(lane) for lane in own.values()})) or "neither"
             raise FileNotFoundError(
                 f"{models} must hold folders of a VAE and of an AE of one data set, both with "
-                f"latent_dim 2, found {found}; `python -m export all` writes such to OUT/models"
+                f"latent_dim 2, found {found}; `python -m export all` writes such to OUT/models; "
+                "or models that vae_onnx.torch.export or vae_onnx.adopt wrote"
             )
         self.groups: dict[str, Group] = {}
         for group in groups:
@@ -239,16 +222,37 @@ class Library:
                 whose = "bundled" if group.vae in bundled.values() else group.vae.name
                 title = f"{title}, {whose}"
             self.groups[title] = group._replace(title=title)
+        mine = len(_groups(own.values()))
+        titles = list(self.groups)
+        self.titles = [*titles[:mine], *self.singles, *titles[mine:]]
 
     @property
     def first(self) -> Group:
-        """The group that the page opens with."""
+        """The group that is shown first."""
         return next(iter(self.groups.values()))
 
 
-def _lanes(folder: Path, device: str) -> dict[str, Lane]:
+def _lanes(folder: Path, device: str) -> tuple[dict[str, Lane], dict[str, Single]]:
+    """The models in a folder, or the one that it is."""
     folders = [path.parent for path in sorted(folder.glob("*/encoder.onnx"))]
-    return {path.name: Lane(path.name, path, device) for path in folders}
+    if (folder / "encoder.onnx").is_file():
+        folders.append(folder.resolve())
+    lanes, singles = {}, {}
+    for path in folders:
+        if card := _foreign_card(path):
+            singles[path.name] = Single(path.name, path, card, device)
+        else:
+            lanes[path.name] = Lane(path.name, path, device)
+    return lanes, singles
+
+
+def _foreign_card(folder: Path) -> dict[str, Any] | None:
+    """The card of a model that `vae_onnx.torch.export` or `vae_onnx.adopt` made; None of others."""
+    try:
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return card if isinstance(card, dict) and "made_by" in card else None
 
 
 def _groups(lanes: Iterable[Lane]) -> list[Group]:

@@ -134,14 +134,19 @@ def _to_x(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     return x / np.float32(255)
 
 
-def grey_image(picture: NDArray[np.float32]) -> Image.Image:
-    """A picture (height, width) in [0, 1] as a grey image."""
+def as_image(picture: NDArray[np.float32]) -> Image.Image:
+    """A picture (height, width) or (height, width, channels) in [0, 1] as an image.
+
+    Of channels that make no colours the first is shown.
+    """
+    if picture.ndim == 3 and picture.shape[2] not in (3, 4):
+        picture = picture[..., 0]
     return Image.fromarray(vae_onnx.to_uint8(picture))
 
 
 def sheet(pictures: NDArray[np.float32], columns: int | None = None) -> Image.Image:
-    """Pictures (N, height, width) in [0, 1] side by side."""
-    return grey_image(vae_onnx.tile(pictures, columns))
+    """Pictures (N, height, width) or (N, height, width, channels) in [0, 1] side by side."""
+    return as_image(vae_onnx.tile(pictures, columns))
 
 
 def png_bytes(picture: Image.Image) -> bytes:

@@ -20,6 +20,7 @@ STYLES = (  # in this order: a later one has the last word
     "generate.css",
     "training.css",
     "use.css",
+    "single.css",
 )
 
 

@@ -21,14 +21,15 @@ from PIL import Image
 import vae_onnx
 from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, whole
 from demo.library.models import DIGITS, Lane, Library
+from demo.library.single import Single
 from demo.page import pictures
 from demo.page.pictures import PictureError
+from demo.server import alone
 from demo.server.words import PICTURE, no_room, refusal
 
 MAX_SIDE = 30  # pictures a side of a grid
 MAX_STEPS = 64  # of an interpolation
 FORMS = ("png", "gif", "webp")
-ROW = {"type": "array", "items": {"type": "number"}}
 CONCURRENCY = 4  # calls worked on at once; measured in docs/benchmarks.md
 
 
@@ -39,8 +40,8 @@ class Endpoints:
         self.library = library
 
     def models(self) -> list[dict[str, Any]]:
-        """List the models: name, kind, data set, latent_dim, image size and test figures."""
-        return [
+        """List the models: name, kind, data set, size of codes and of images, test figures."""
+        lanes = [
             {
                 "name": lane.name,
                 "kind": lane.kind,
@@ -51,6 +52,7 @@ class Endpoints:
             }
             for lane in self.library.lanes.values()
         ]
+        return [*lanes, *map(alone.told, self.library.singles.values())]
 
     def encode(self, image: str, model: str) -> dict[str, Any]:
         """Encode an image: where it lies in the latent space of a model.
@@ -64,9 +66,15 @@ class Endpoints:
         Returns:
             "z", a list of latent_dim numbers; "nearest", test images of the nearest codes; for a
             VAE also "sigma", how sure it is of each number, "elbo", the evidence lower bound of
-            the image in nats, and "percentile", how many real test images are less probable.
+            the image in nats, and "percentile", how many real test images are less probable. A
+            model of your own has "mse" and "psnr" of its reconstruction, nats where it states a
+            likelihood, and no test images; the middle of an image is cut out to its size, and a
+            map of codes is a list of lists of lists.
         """
         lane, x, notes = self._read(image, model)
+        if isinstance(lane, Single):
+            told = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
+            return told | alone.encoded(lane, x)
         q = lane.model.posterior(x) if lane.kind == "vae" else None
         z = q.mu[0] if q else lane.model.encode(x)[0]
         answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
@@ -87,7 +95,9 @@ class Endpoints:
         Returns:
             The picture, or all of them on one sheet.
         """
-        lane = self._lane(model)
+        lane = self._any(model)
+        if isinstance(lane, Single):
+            return pictures.sheet(lane.model.decode(alone.rows(lane, z)))
         try:
             rows = np.atleast_2d(np.array(z, np.float32))
         except (TypeError, ValueError) as error:
@@ -114,7 +124,7 @@ class Endpoints:
     def sample(
         self, model: str, count: int = 16, seed: int = 0, temperature: float = 1.0
     ) -> Image.Image:
-        """Decode draws from the prior N(0, temperature^2 I).
+        """Decode draws from the prior N(0, temperature^2 I), or of where the codes lie.
 
         Args:
             model: Name of a model.
@@ -125,7 +135,10 @@ class Endpoints:
         Returns:
             The pictures on one sheet.
         """
-        lane = self._lane(model)
+        lane = self._any(model)
+        if isinstance(lane, Single):
+            z = alone.drawn(lane, count, seed, temperature)
+            return pictures.sheet(lane.model.decode(z))
         return pictures.sheet(lane.decode(draws(lane, count, seed, temperature)))
 
     def interpolate(
@@ -148,10 +161,12 @@ class Endpoints:
             raise PictureError(f"form must be png, gif or webp, got {form!r}")
         lane, a, _ = self._read(image_a, model)
         _, b, _ = self._read(image_b, model)
+        if isinstance(lane, Single):
+            a, b = alone.ends(lane, a, b, count)
         frames = lane.model.interpolate(a, b, count)
         if form == "png":
             return _saved(pictures.png_bytes(pictures.sheet(frames, len(frames))), "png")
-        return _saved(pictures.animation([*map(pictures.grey_image, frames)], form), form)
+        return _saved(pictures.animation([*map(pictures.as_image, frames)], form), form)
 
     def grid(self, model: str, side: int = 15) -> Image.Image:
         """Decode a square grid of a latent space of two dimensions.
@@ -163,8 +178,10 @@ class Endpoints:
         Returns:
             The pictures on one sheet; z[0] grows to the right, z[1] upwards.
         """
-        columns = whole("side", side, 1, MAX_SIDE)
-        return pictures.sheet(self._lane(model).model.grid(columns), columns)
+        lane, columns = self._any(model), whole("side", side, 1, MAX_SIDE)
+        if isinstance(lane, Single):
+            alone.check_count(lane, columns * columns)
+        return pictures.sheet(lane.model.grid(columns), columns)
 
     def averages(self, model: str) -> dict[str, list[float]]:
         """Tell the mean code of the test images of each class, to calculate with and to decode.
@@ -187,12 +204,15 @@ class Endpoints:
             "mean", where they meet; "axes", one of length 1 a row, the one of largest spread first;
             "sigmas", the spread along each. mean + k * sigmas[i] * axes[i] can be decoded.
         """
-        mean, axes, sigmas = self._lane(model).directions
+        lane = self._any(model)
+        if lane.directions is None:
+            raise PictureError(f"{lane.name} has no codes beside its graphs: no directions of them")
+        mean, axes, sigmas = lane.directions
         return {"mean": mean.tolist(), "axes": axes.tolist(), "sigmas": sigmas.tolist()}
 
     def build(self) -> None:
         """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
-        names = list(self.library.lanes)
+        names = [*self.library.lanes, *self.library.singles]
         with gr.Group(visible=False):
             model = _value("model", names[0], type="string", enum=names)
             image, image_a, image_b = (
@@ -200,7 +220,8 @@ class Endpoints:
             )
             picture = gr.Image(label="picture", format="png")
             answer = gr.JSON(label="answer")
-            z = _value("z", None, anyOf=[ROW, {"type": "array", "items": ROW}])
+            deepest = 4 if self.library.singles else 2  # maps of codes
+            z = _value("z", None, anyOf=[_lists(depth) for depth in range(1, deepest + 1)])
             seed = _value("seed", 0, type="integer")
             drawn_seed = _value("seed", None, anyOf=[{"type": "integer"}, {"type": "null"}])
             count = _value("count", 16, type="integer")
@@ -231,17 +252,26 @@ class Endpoints:
                     concurrency_id="programs",
                 )
 
+    def _any(self, model: str) -> Lane | Single:
+        known: dict[str, Lane | Single] = {**self.library.lanes, **self.library.singles}
+        if not isinstance(model, str) or model not in known:
+            raise PictureError(f"no model is called {model!r}: {', '.join(known)}")
+        return known[model]
+
     def _lane(self, model: str) -> Lane:
-        lane = self.library.lanes.get(model) if isinstance(model, str) else None
-        if lane is None:
-            raise PictureError(f"no model is called {model!r}: {', '.join(self.library.lanes)}")
+        lane = self._any(model)
+        if isinstance(lane, Single):
+            raise PictureError(f"{lane.name} has no test set: there are no averages of classes")
         return lane
 
-    def _read(self, image: str | None, model: str) -> tuple[Lane, Any, tuple[str, ...]]:
-        lane = self._lane(model)
+    def _read(self, image: str | None, model: str) -> tuple[Lane | Single, Any, tuple[str, ...]]:
+        lane = self._any(model)
         if image is None:
             raise PictureError(f"no image was given; {PICTURE}")
         picture = pictures.read(Path(image).read_bytes())
+        if isinstance(lane, Single):
+            seen = lane.read(picture)
+            return lane, seen.picture, seen.notes
         digits = lane.dataset == DIGITS
         x, notes = pictures.picture_to_x(picture, lane.model, digits=digits)
         return lane, x, notes
@@ -253,6 +283,12 @@ def _value(label: str, default: Any, **schema: Any) -> Api:
     Gradio's parts for people say too little of what they take, and one of them no JSON schema.
     """
     return Api(default, schema, label)
+
+
+def _lists(depth: int) -> dict[str, Any]:
+    """The JSON schema of numbers in lists in lists."""
+    inside: dict[str, Any] = _lists(depth - 1) if depth > 1 else {"type": "number"}
+    return {"type": "array", "items": inside}
 
 
 def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:

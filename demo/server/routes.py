@@ -49,11 +49,10 @@ def routes(library: Library) -> list[Route]:
 
     def file(request: Request) -> Response:
         name, part = request.path_params["name"], request.path_params["file"]
-        if name not in library.lanes or part not in FILES:
+        model = library.lanes.get(name) or library.singles.get(name)
+        if model is None or part not in FILES:
             return _missing()
-        return FileResponse(
-            library.lanes[name].folder / part, filename=f"{name.replace('/', '-')}-{part}"
-        )
+        return FileResponse(model.folder / part, filename=f"{name.replace('/', '-')}-{part}")
 
     return [
         Route("/health", partial(_health, library)),
@@ -73,7 +72,7 @@ def _health(library: Library, _: Request) -> Response:
             "status": "ok" if np.isfinite(pixels).all() else "broken",
             "version": vae_onnx.__version__,
             "device": lane.model.device,
-            "models": list(library.lanes),
+            "models": [*library.lanes, *library.singles],
         }
     )
 

@@ -12,7 +12,7 @@ from demo.library.asked import ELBO_DRAWS, NEAREST
 from demo.library.models import DIGITS
 from demo.page import maps
 from demo.page.maps import number, part
-from demo.page.pictures import PictureError, grey_image, png_url
+from demo.page.pictures import PictureError, as_image, png_url
 from demo.tabs import pad
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class DrawTab:
     def _all(self, x: Any, group: Group) -> list[Any]:
         lanes = [lane.model.encode(x)[0] for lane in group.lanes]
         recons = [lane.decode(z[np.newaxis])[0] for lane, z in zip(group.lanes, lanes, strict=True)]
-        sources = [png_url(grey_image(picture)) for picture in (x[0, 0], *recons)]
+        sources = [png_url(as_image(picture)) for picture in (x[0, 0], *recons)]
         vae = _place(group.vae, x)
         ae = _place(group.ae, x)
         best = lanes[-1] if group.wide else lanes[0]
@@ -187,7 +187,7 @@ def _draws(lane: Lane, x: Any) -> dict[str, Any]:
     pictures = lane.decode(q.sample(np.random.default_rng(0)))
     return {
         "name": f"Draws from the posterior of {lane.latent_dim} numbers:",
-        "pictures": [png_url(grey_image(picture)) for picture in pictures],
+        "pictures": [png_url(as_image(picture)) for picture in pictures],
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from demo.page import maps
 from demo.page.maps import number, part
-from demo.page.pictures import PictureError, grey_image, png_url
+from demo.page.pictures import PictureError, as_image, png_url
 from demo.page.templates import static
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ExploreTab:
             return [gr.skip(), gr.skip()]
         picture = lane.decode(z[np.newaxis])[0]
         shown = self.use.show(lane, z[np.newaxis], "The place that the sliders say")
-        return [{"src": png_url(grey_image(picture))}, shown]
+        return [{"src": png_url(as_image(picture))}, shown]
 
     def values(self, title: str) -> list[Any]:
         """Values of `self.parts` for a group of models."""
@@ -158,7 +158,7 @@ def _peek(lane: Lane, z: Any, picture: Any) -> dict[str, Any]:
     """What `peek.html` shows: the picture at z, and whose place it is."""
     name, votes, of = lane.map.nearest_class(z)
     return {
-        "src": png_url(grey_image(picture)),
+        "src": png_url(as_image(picture)),
         "z": ", ".join(map(number, z)),
         "name": name,
         "votes": votes,
@@ -173,7 +173,7 @@ def _sliders(group: Group) -> tuple[dict[str, Any] | None, dict[str, Any] | None
         return None, None
     count = min(SLIDERS, lane.latent_dim)
     ends = np.concatenate([np.eye(count) * -REACH, np.eye(count) * REACH])
-    pictures = [png_url(grey_image(one)) for one in lane.decode(lane.directions.at(ends))]
+    pictures = [png_url(as_image(one)) for one in lane.decode(lane.directions.at(ends))]
     share = np.square(lane.directions.sigmas) / np.square(lane.directions.sigmas).sum()
     axes = [
         {
@@ -186,4 +186,4 @@ def _sliders(group: Group) -> tuple[dict[str, Any] | None, dict[str, Any] | None
     ]
     board = {"axes": axes, "dims": lane.latent_dim, "reach": REACH, "steps": [0.0] * count}
     middle = lane.decode(lane.directions.at(np.zeros((1, count))))[0]
-    return board, {"src": png_url(grey_image(middle))}
+    return board, {"src": png_url(as_image(middle))}

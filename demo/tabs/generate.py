@@ -9,7 +9,7 @@ import numpy as np
 
 from demo.library.asked import MAX_TEMPERATURE, RangeError, draws, within
 from demo.page.maps import part
-from demo.page.pictures import PictureError, animation, data_url, grey_image, png_url, sheet
+from demo.page.pictures import PictureError, animation, as_image, data_url, png_url, sheet
 from demo.page.templates import fill
 from demo.tabs import pad
 
@@ -263,7 +263,7 @@ def _line(a: Any, b: Any, steps: int) -> Any:
 
 
 def _walk(lane: Lane, frames: NDArray[np.float32], group: Group) -> dict[str, Any]:
-    images = [grey_image(frame) for frame in frames]
+    images = [as_image(frame) for frame in frames]
     walk: dict[str, Any] = {
         "name": _name(lane),
         "strip": png_url(sheet(frames, len(frames))),
@@ -281,7 +281,7 @@ def _sums(group: Group, start: str, minus: str, plus: str, pictures: Any) -> dic
     averages = lane.averages()
     return {
         "averages": [
-            {"name": name, "src": png_url(grey_image(picture))}
+            {"name": name, "src": png_url(as_image(picture))}
             for name, picture in zip(
                 averages, lane.decode(np.stack([*averages.values()])), strict=True
             )
@@ -290,7 +290,7 @@ def _sums(group: Group, start: str, minus: str, plus: str, pictures: Any) -> dic
         "start": start,
         "minus": minus,
         "plus": plus,
-        "path": [png_url(grey_image(picture)) for picture in pictures],
+        "path": [png_url(as_image(picture)) for picture in pictures],
     }
 
 

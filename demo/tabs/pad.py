@@ -34,16 +34,20 @@ class Seen(NamedTuple):
 
 def component(elem_id: str, hint: str, value: object = None) -> gr.HTML:
     """The pad: its value is {"kind": ..., ...} as `read` takes it, or None while it is empty."""
-    # Gradio makes a function's body of it, in which nothing can be exported.
-    script = static("pad.js").replace("export function", "function") + static("pad_gradio.js")
     return gr.HTML(
         value=value,
         html_template=fill("pad.html", hint=hint, camera=CAMERA, files=static("pad_files.html"))
         + NOTE,
-        js_on_load=script,
+        js_on_load=script(),
         apply_default_css=False,
         elem_id=elem_id,
     )
+
+
+def script() -> str:
+    """What brings a pad to life."""
+    # Gradio makes a function's body of it, in which nothing can be exported.
+    return static("pad.js").replace("export function", "function") + static("pad_gradio.js")
 
 
 def examples(group: Group) -> gr.HTML:

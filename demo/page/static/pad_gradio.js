@@ -104,6 +104,17 @@ pad.addEventListener("drop", (event) => {
 });
 pad.addEventListener("example", ({ detail }) => place({ kind: "test", ...detail }, detail.src));
 
+// Beside what says so, nothing is drawn: a click chooses a file.
+pad.addEventListener(
+  "pointerdown",
+  (event) => {
+    if (!element.closest(".hand")?.querySelector("[data-still]")) return;
+    event.stopPropagation();
+    if (event.target.closest("canvas")) uploadButton.click();
+  },
+  true,
+);
+
 // The server may put a test image here, or empty the pad when other models are chosen.
 function takeOver() {
   const given = props.value;

@@ -1,0 +1,91 @@
+"""Training: what is known of a model whose training nobody told of."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from demo.page.maps import LONG_NAMES
+from demo.page.pictures import data_url
+from demo.page.templates import fill
+from demo.single import words
+from vae_onnx.store import model_files
+
+if TYPE_CHECKING:
+    from demo.library.models import Library
+    from demo.library.single import Single
+
+
+class FactsTab:
+    """The card of a model, and the strip of pictures that it was exported with."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.parts: list[gr.HTML] = []
+
+    def values(self, name: str) -> list[str]:
+        """Values of `self.parts` for a model."""
+        return [_page(self.library.singles[name])]
+
+    def build(self, choice: gr.Radio) -> None:
+        """Lay the tab out in the `gr.Blocks` that is open."""
+        self.parts = [gr.HTML(apply_default_css=False)]
+
+
+def facts(single: Single) -> dict[str, str]:
+    """What is known, by what it is about; what is not is left out."""
+    told, card = single.model.metadata, single.card
+    measured, folded = _dict(card.get("measured")), _dict(card.get("folded_in"))
+    rows = {
+        "pictures": words.pictures(single),
+        "code": words.code(single),
+        "parameters": _text(card.get("parameters"), ","),
+        "likelihood": told.get("likelihood"),
+        "sigma": told.get("sigma"),
+        "prior": told.get("prior"),
+        "PSNR": _text(measured.get("reconstruction_psnr"), ".1f", " dB, on its own pictures"),
+        "tolerance": _text(measured.get("tolerance"), ".1e", ", of the graphs and the model"),
+        "clipped": _text(measured.get("clipped") or None, ".2%", " of the values, to [0, 1]"),
+        "folded in": "; ".join(f"{name}: {value}" for name, value in folded.items()),
+        "classes": _classes(told.get("class_names")),
+        "licence": told.get("licence"),
+        "versions": ", ".join(f"{k} {v}" for k, v in _dict(card.get("versions")).items()),
+    }
+    return {name: value for name, value in rows.items() if value}
+
+
+def _page(single: Single) -> str:
+    rows = "".join(
+        f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in facts(single).items()
+    )
+    return fill(
+        "single_facts.html",
+        name=html.escape(single.name),
+        kind=LONG_NAMES[single.kind],
+        made_by=html.escape(str(single.card.get("made_by"))),
+        rows=rows,
+        strip=_strip(single),
+    )
+
+
+def _strip(single: Single) -> str:
+    path = single.folder / model_files.STRIP
+    if not path.is_file():
+        return ""
+    return fill("single_strip.html", src=data_url("image/png", path.read_bytes()))
+
+
+def _dict(value: object) -> dict[str, Any]:
+    """A part of a card, which anybody may have written."""
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object, form: str, unit: str = "") -> str | None:
+    return f"{value:{form}}{unit}" if isinstance(value, int | float) else None
+
+
+def _classes(told: str | None) -> str | None:
+    return None if told is None else ", ".join(map(str, json.loads(told)))
