@@ -19,7 +19,7 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make train    the bundled models, their figures and docs/report.md again, one to two hours"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
-	@echo "make bench    measurements into docs/benchmarks.md and docs/training.md"
+	@echo "make bench    measurements into docs/benchmarks.md, training.md and your-model.md"
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo --port 7860
@@ -117,6 +117,7 @@ ablation: $(VENV)/.all
 bench: tools
 	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
+	$(BIN)/python tests/bench/strangers.py --page docs/your-model.md
 
 clean:
 	rm -rf $(VENV) build dist

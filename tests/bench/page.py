@@ -8,6 +8,7 @@ from pathlib import Path
 
 import demo_bench
 import hosts
+import large
 import process
 import runtime
 import torch
@@ -22,7 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    sections = [part.section() for part in (runtime, process, hosts, web, demo_bench, training)]
+    sections = [
+        part.section() for part in (runtime, large, process, hosts, web, demo_bench, training)
+    ]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
     write_text(out, page)
