@@ -57,14 +57,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(decoder, folder / "foreign" / name / "decoder.onnx")
     for name in ("vae", "ae", "colour", "map", "open"):
         shutil.copytree(GRAPHS / name, folder / "tiny" / name)
-    _place(folder / "tiny" / "ae", folder / "tiny" / "placed")
+    placed = {"prior": "none", "latent_mean": "[0.25, 0.75]", "latent_std": "[0, 0]"}
+    _retell(folder / "tiny" / "ae", folder / "tiny" / "placed", placed)
+    damaged = placed | {"latent_mean": "[0.25]"}
+    _retell(folder / "tiny" / "ae", folder / "tiny" / "damaged", damaged)
+    _retell(folder / "tiny" / "open", folder / "tiny" / "halves", {"size_multiple": "2.0"})
     return folder
 
 
-def _place(folder: Path, out: Path) -> None:
-    """Copy a model, and let its metadata say that all its codes lie at (0.25, 0.75)."""
+def _retell(folder: Path, out: Path, told: dict[str, str]) -> None:
+    """Copy a model whose metadata say something else."""
     out.mkdir()
-    told = {"prior": "none", "latent_mean": "[0.25, 0.75]", "latent_std": "[0, 0]"}
     entries = b"".join(_metadata(key, value) for key, value in told.items())
     for source in folder.glob("*.onnx"):
         (out / source.name).write_bytes(source.read_bytes() + entries)
