@@ -161,17 +161,20 @@ def drawing(out: Path) -> None:
 
 
 def golden(
-    out: Path = Path("tests/golden"), images: Path = Path("tests/runtime/images.npz")
+    out: Path = Path("tests/golden"),
+    images: Path = Path("tests/runtime/images.npz"),
+    graphs: Path = Path("tests/runtime/graphs"),
 ) -> None:
     """Write golden vectors of the bundled models, which other hosts of the graphs are tested with.
 
     Args:
         out: Folder to write.
         images: .npz archive of test images, an array for each data set.
+        graphs: Where the folders of the tiny models are, of colours and of other shapes.
     """
     from export.graphs.golden import write
 
-    write(out, images)
+    write(out, images, graphs)
 
 
 def c_source(

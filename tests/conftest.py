@@ -2,15 +2,21 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
     from .fake_hub import FakeHub
     from .runtime.pictures.picture_files import Case
+
+ROOT = Path(__file__).parents[1]
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,3 +73,55 @@ def picture_files(tmp_path_factory: pytest.TempPathFactory) -> "list[Case]":
     from .runtime.pictures.picture_files import write  # where Pillow is, which not all tests need
 
     return write(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator["Playwright"]:
+    """Playwright, of which a process has but one."""
+    from demo.screenshot import start_playwright
+
+    with start_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(driver: "Playwright") -> Iterator["Browser"]:
+    """One real Chromium, which can reach nothing but this machine."""
+    from demo.screenshot import launch_browser
+
+    with launch_browser(driver, NO_NETWORK) as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def npm() -> str:
+    from demo import tools
+
+    tools.need("node")  # which the tests then call by its name
+    return tools.need("npm")
+
+
+@pytest.fixture(scope="session")
+def install(npm: str) -> Callable[[Path], Path]:
+    """Install what the package.json in a folder pins, unless that is there; gives the folder."""
+
+    def install_one(folder: Path) -> Path:
+        done = folder / "node_modules" / ".package-lock.json"
+        lock = folder / "package-lock.json"
+        if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
+            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+            command = [npm, "ci", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        return folder
+
+    return install_one
+
+
+@pytest.fixture(scope="session")
+def example(install: Callable[[Path], Path]) -> Path:
+    """The example of Node, ready to run."""
+    from demo.web import join
+
+    folder = install(ROOT / "demo" / "embed" / "node")
+    join.write(folder)
+    return folder

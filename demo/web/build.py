@@ -81,7 +81,7 @@ def build(out: Path) -> None:
         site = Path(folder) / "site"
         site.mkdir()
         _write_page(site)
-        _write_runtime(site / "ort")
+        write_runtime(site / "ort")
         _write_models(site / "models")
         _write_examples(site / "examples")
         write_worker(site)
@@ -105,8 +105,8 @@ def _write_page(site: Path) -> None:
     (site / "index.html").write_text(page.replace("<!-- pad.html -->", pad), encoding="utf-8")
 
 
-def _write_runtime(folder: Path) -> None:
-    """Write onnxruntime-web as any server hands it out right.
+def write_runtime(folder: Path) -> None:
+    """Write onnxruntime-web to a new folder, as any server hands it out right.
 
     Its largest file is packed, which the page unpacks; its modules are called .js, because a server
     that does not know .mjs gives them a type that no browser runs.

@@ -1,4 +1,7 @@
-"""Golden vectors: what the bundled models make of some drawings, images and codes.
+"""Golden vectors: what the models make of some drawings, images and codes.
+
+They are of the bundled models, which know grey digits and clothes, and of tiny graphs written by
+hand, which have colours, maps of codes and any size.
 
 Other hosts of the graphs (a browser, Node, C++, C) are tested against these files. They are raw
 numbers beside a manifest, so that every language reads them without a library. The runtime alone
@@ -18,18 +21,21 @@ import vae_onnx
 from export import writing
 from export.errors import DataError
 from vae_onnx.engine.graph import Array
+from vae_onnx.engine.sizes import ANY
 
 MANIFEST: Final = "golden.json"
 IMAGES: Final = 12  # of each data set
 OTHERS: Final = 4  # codes of no image
+TINY: Final = ("colour", "map", "open")  # what no bundled model has
+SQUARES: Final = (2, 3)  # high and wide, of what the sizes are multiples of where they are open
 DRAWN_FOR: Final = "mnist"  # the data set whose models are shown the drawings
 SUFFIXES: Final = {"float32": ".f32", "uint8": ".u8"}
 
 Ink = npt.NDArray[np.uint8]
 
 
-def write(out: Path, images: Path) -> None:
-    """Write the vectors of all bundled models.
+def write(out: Path, images: Path, graphs: Path) -> None:
+    """Write the vectors of all bundled models, and of some tiny ones.
 
     The same bytes again on the same machine; on another one, where a matrix product may be summed
     in another order, the last digits of what the graphs compute may differ.
@@ -38,14 +44,21 @@ def write(out: Path, images: Path) -> None:
         out: Folder to write. The manifest comes last, and names every other file.
         images: .npz archive of test images, uint8 (N, height, width), N >= 12: an array for each
             data set, "fashion_mnist" for fashion-mnist.
+        graphs: Where the folders of the tiny models are.
 
     Raises:
         DataError: `images` lacks a data set, or is no such archive.
+        vae_onnx.FileMissingError: `graphs` lacks a model.
         OSError: `images` is missing, or `out` cannot be written.
     """
     inks = drawings()
     drawn = np.concatenate([vae_onnx.drawing_to_x(ink) for ink in inks.values()])
-    told: dict[str, Any] = {"version": vae_onnx.__version__, "drawings": [], "models": []}
+    told: dict[str, Any] = {
+        "version": vae_onnx.__version__,
+        "drawings": [],
+        "models": [],
+        "tiny": [],
+    }
     for (name, ink), x in zip(inks.items(), drawn, strict=True):
         tensors = {"ink": ink, "x": x[np.newaxis]}
         entry = {"name": name, "tensors": _write_tensors(out, f"drawings/{name}.", tensors)}
@@ -65,6 +78,17 @@ def write(out: Path, images: Path) -> None:
                 "tensors": _write_tensors(out, f"{name}/", vectors(model, x)),
             }
         )
+    for name in TINY:
+        model = vae_onnx.load(graphs / name)
+        told["tiny"].append(
+            {
+                "name": name,
+                "kind": model.kind,
+                "latent_shape": model.latent_shape,
+                "image_shape": model.image_shape,
+                "tensors": _write_tensors(out, f"{name}/", vectors(model, _noise(model))),
+            }
+        )
     writing.write_text(out / MANIFEST, _json(told))
     print(f"{len(told['models'])} models and {len(inks)} drawings, written to {out}")
 
@@ -77,15 +101,16 @@ def vectors(model: vae_onnx.Autoencoder, x: Array) -> dict[str, Array]:
         x: (N, channels, height, width) in [0, 1].
 
     Returns:
-        x; for a VAE mu and log_var (N, latent_dim); z (N + 4, latent_dim): the codes of x, which
-        are a VAE's mu, and four others; x_recon (N + 4, channels, height, width), decoded from z.
+        x; for a VAE mu and log_var (N, *latent_shape); z (N + 4, *latent_shape): the codes of x,
+        which are a VAE's mu, and four others; x_recon (N + 4, channels, height, width), decoded
+        from z.
     """
     if model.kind == "vae":
         posterior = model.posterior(x)
         encoded, codes = {"mu": posterior.mu, "log_var": posterior.log_var}, posterior.mu
     else:
         encoded, codes = {}, model.encode(x)
-    z = np.concatenate([codes, _other_codes(model)])
+    z = np.concatenate([codes, _other_codes(model, codes.shape[1:])])
     (x_recon,) = model.decoder.graph(z)
     return {"x": x, **encoded, "z": z, "x_recon": x_recon}
 
@@ -127,13 +152,22 @@ def stroke(size: tuple[int, int], points: list[tuple[int, int]], width: float) -
     return ink
 
 
-def _other_codes(model: vae_onnx.Autoencoder) -> Array:
-    """Four codes (4, latent_dim): of a VAE's prior, or of where an AE's codes lie."""
+def _other_codes(model: vae_onnx.Autoencoder, shape: tuple[int, ...]) -> Array:
+    """Four codes (4, *shape): of a VAE's prior, or of where an AE's codes lie."""
     rng = np.random.default_rng(0)
     if model.kind == "vae":
-        return rng.standard_normal((OTHERS, model.latent_dim), dtype=np.float32)
-    low, high = model.latent_range()
-    return low + (high - low) * rng.random((OTHERS, model.latent_dim), dtype=np.float32)
+        return rng.standard_normal((OTHERS, *shape), dtype=np.float32)
+    row = (-1, *(1,) * (len(shape) - 1))
+    low, high = (bound.reshape(row) for bound in model.latent_range())
+    return low + (high - low) * rng.random((OTHERS, *shape), dtype=np.float32)
+
+
+def _noise(model: vae_onnx.Autoencoder) -> Array:
+    """Three images x (3, channels, height, width) in which no two pixels are equal."""
+    open_sizes = (side * model.size_multiple for side in SQUARES)
+    channels, *sizes = model.image_shape
+    shape = [open_ if size == ANY else size for size, open_ in zip(sizes, open_sizes, strict=True)]
+    return np.random.default_rng(0).random((3, channels, *shape), dtype=np.float32)
 
 
 def _read_images(path: Path, dataset: str) -> Array:

@@ -154,9 +154,18 @@ class Cpp:
     def __init__(self, path: Path) -> None:
         library = ctypes.CDLL(str(path))
         library.load.restype = ctypes.c_void_p
-        model = ctypes.c_void_p(library.load(str(vae_onnx.load(MODEL).folder).encode()))
-        self.decode = lambda *arguments: library.decode(model, *arguments)
-        self.encode = lambda *arguments: library.encode(model, *arguments)
+        ours = vae_onnx.load(MODEL)
+        model = ctypes.c_void_p(library.load(str(ours.folder).encode()))
+
+        def shape(count: int, row: tuple[int, ...]) -> ctypes.Array:
+            return (ctypes.c_long * (1 + len(row)))(count, *row)
+
+        self.decode = lambda z, count, *outputs: library.decode(
+            model, z, shape(count, ours.latent_shape), *outputs
+        )
+        self.encode = lambda x, count, *outputs: library.encode(
+            model, x, shape(count, ours.image_shape), *outputs
+        )
 
 
 def build_cpp(folder: Path) -> tuple[Cpp, list[str]]:

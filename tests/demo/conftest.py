@@ -1,4 +1,4 @@
-"""One running demo and one real Chromium for all tests of this folder."""
+"""One running demo for all tests of this folder, and its windows in Chromium."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from demo.screenshot import launch_browser, open_demo, serve, start_playwright
+from demo.screenshot import open_demo, serve
 
 # Counts the drawings that are being answered, so that a test can wait for the last answer.
 COUNT_CALLS = """
@@ -22,9 +22,6 @@ window.fetch = async (...call) => {
   try { return await plain(...call); } finally { window.inFlight -= 1; window.answered += 1; }
 };
 """
-
-
-NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +43,6 @@ def url(log: Path, notes: Path) -> Iterator[str]:
         yield address
     assert notes.read_text() == ""
     assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="session")
-def driver() -> Iterator[Playwright]:
-    with start_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="session")
-def browser(driver: Playwright) -> Iterator[Browser]:
-    with launch_browser(driver, NO_NETWORK) as chromium:
-        yield chromium
 
 
 @dataclass

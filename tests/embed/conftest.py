@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 MODELS = ROOT / "vae_onnx" / "models"
+GRAPHS = ROOT / "tests" / "runtime" / "graphs"
 MANIFEST = json.loads((GOLDEN / "golden.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A bundled model and what it gives."""
+    """A model and what it gives."""
 
     name: str
     kind: str
@@ -31,9 +32,23 @@ class Golden:
 
 
 @pytest.fixture(scope="session", params=MANIFEST["models"], ids=lambda told: told["name"])
+def bundled(request):
+    return of(request.param, MODELS)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(told, MODELS) for told in MANIFEST["models"]]
+    + [(told, GRAPHS) for told in MANIFEST["tiny"]],
+    ids=lambda param: param[0]["name"],
+)
 def golden(request):
-    told = request.param
-    return Golden(told["name"], told["kind"], MODELS / told["name"], read(told["tensors"]))
+    """A bundled model, or a tiny one of colours, with a map of codes, of any size."""
+    return of(*request.param)
+
+
+def of(told, folder):
+    return Golden(told["name"], told["kind"], folder / told["name"], read(told["tensors"]))
 
 
 @pytest.fixture(scope="session", params=MANIFEST["drawings"], ids=lambda told: told["name"])

@@ -14,6 +14,9 @@ from demo.tools import need
 
 SOURCE = Path(__file__).parent / "cpp"
 MODEL = vae_onnx.load("mnist-vae").folder
+MAP, OPEN, COLOUR = (
+    Path(__file__).parents[1] / "runtime" / "graphs" / name for name in ("map", "open", "colour")
+)
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +57,10 @@ def pointer(array):
     return ctypes.c_void_p(array.ctypes.data)
 
 
+def sizes(array):
+    return (ctypes.c_long * array.ndim)(*array.shape)
+
+
 def test_it_equals_the_golden_vectors(library, golden, assert_agree):
     x, z, expected = (golden.tensors[name] for name in ("x", "z", "x_recon"))
     codes = {name: np.full_like(code, np.nan) for name, code in golden.codes.items()}
@@ -62,9 +69,9 @@ def test_it_equals_the_golden_vectors(library, golden, assert_agree):
     reconstructed = np.full_like(x, np.nan)
 
     model = ctypes.c_void_p(library.load(str(golden.folder).encode()))
-    library.encode(model, pointer(x), len(x), pointer(first), pointer(last))
-    library.decode(model, pointer(z), len(z), pointer(x_recon))
-    library.reconstruct(model, pointer(x), len(x), pointer(reconstructed))
+    library.encode(model, pointer(x), sizes(x), pointer(first), pointer(last))
+    library.decode(model, pointer(z), sizes(z), pointer(x_recon))
+    library.reconstruct(model, pointer(x), sizes(x), pointer(reconstructed))
     library.unload(model)
 
     for name, code in codes.items():
@@ -93,9 +100,40 @@ def test_the_program_reconstructs(vae, tmp_path):
     assert np.abs(picture - 255 * model.reconstruct(digit)[0]).max() < 0.51
 
 
+def test_the_program_takes_colours_of_any_size(vae, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "in.ppm")
+    code, out, error = vae("reconstruct", OPEN, tmp_path / "in.ppm", tmp_path / "out.ppm")
+    assert (code, error) == (0, "")
+    model = vae_onnx.load(OPEN)
+    np.testing.assert_allclose(
+        np.array(out.split(), float), model.encode(picture).ravel(), atol=1e-5
+    )
+    redrawn = np.asarray(Image.open(tmp_path / "out.ppm"))
+    assert np.abs(redrawn - 255 * model.reconstruct(picture)[0]).max() < 0.51
+
+
+def test_the_program_decodes_colours(vae, tmp_path):
+    z = [1, 0, 0.4, 0.2, 0.6, 0.8]
+    assert vae("decode", COLOUR, tmp_path / "out.ppm", *z) == (0, "", "")
+    picture = np.asarray(Image.open(tmp_path / "out.ppm"))
+    assert picture.tolist() == [[[255, 102, 153]], [[0, 51, 204]]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("decode", MAP, "out.pgm", 1), "the model's pictures have 4 channels, the files of this"),
+        (("decode", OPEN, "out.pgm", 1), "z is a map of any size in this model"),
+        (
+            ("reconstruct", OPEN, "large.ppm", "out.pgm"),
+            "is 7x5 pixels, the model takes multiples of 2: cut or scale it to 6x4",
+        ),
+        (
+            ("reconstruct", OPEN, "thin.ppm", "out.pgm"),
+            "is 1x4 pixels, the model takes multiples of 2",
+        ),
+        (("reconstruct", OPEN, "short.pgm", "out.pgm"), "no binary PPM (P6) of 8 bits"),
         (("decode", MODEL, "out.pgm", 1), "z has 2 numbers in this model, got 1"),
         (("decode", MODEL, "out.pgm", 1, "2x"), "finite numbers, got '2x'"),
         (("decode", MODEL, "out.pgm", "", 1), "finite numbers, got ''"),
@@ -112,6 +150,8 @@ def test_what_is_wrong_is_named(vae, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     Path("ascii.pgm").write_text("P2 1 1 255 0")
     Path("large.pgm").write_bytes(b"P5 280 14 255 " + bytes(280 * 14))
+    Path("large.ppm").write_bytes(b"P6 7 5 255 " + bytes(105))
+    Path("thin.ppm").write_bytes(b"P6 1 4 255 " + bytes(12))
     Path("short.pgm").write_bytes(b"P5 28 28 255 " + bytes(783))
     code, out, error = vae(*arguments)
     assert (code, out) == (1, "")

@@ -35,10 +35,10 @@ def test_the_drawing_agrees(drawing, assert_agree):
     assert_agree(run(MODELS / "drawing.onnx", drawing["ink"])["x"], drawing["x"])
 
 
-def test_int8_shows_the_same_pictures(golden):
-    codes = run(golden.folder / "encoder.int8.onnx", golden.tensors["x"])
-    z = codes["mu" if golden.kind == "vae" else "z"]
-    expected = golden.tensors["z"][: len(z)]
+def test_int8_shows_the_same_pictures(bundled):
+    codes = run(bundled.folder / "encoder.int8.onnx", bundled.tensors["x"])
+    z = codes["mu" if bundled.kind == "vae" else "z"]
+    expected = bundled.tensors["z"][: len(z)]
     assert np.abs(z - expected).mean() < 0.02 * np.abs(expected).mean()
-    pictures = run(golden.folder / "decoder.int8.onnx", golden.tensors["z"])["x_recon"]
-    assert np.abs(pictures - golden.tensors["x_recon"]).mean() < 0.005
+    pictures = run(bundled.folder / "decoder.int8.onnx", bundled.tensors["z"])["x_recon"]
+    assert np.abs(pictures - bundled.tensors["x_recon"]).mean() < 0.005

@@ -9,8 +9,11 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from playwright.sync_api import Browser
 
 from vae_onnx.crossing.gates.parity import relative_error
+
+from . import hosts
 
 IMAGES = Path(__file__).parents[1] / "runtime" / "images.npz"
 
@@ -69,6 +72,22 @@ def colours() -> np.ndarray:
     light = light + (x + y > rng.uniform(0.5, 2, (6, 1, 1, 1)))
     light = (light - light.min()) / (light.max() - light.min())
     return np.rint(255 * light.transpose(0, 2, 3, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def in_node(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[hosts.Reconstruct]:
+    """Reconstruct x (N, C, H, W) by the model in a folder, in Node."""
+    with hosts.node(example, tmp_path_factory.mktemp("node")) as reconstruct:
+        yield reconstruct
+
+
+@pytest.fixture(scope="session")
+def in_chromium(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[hosts.Reconstruct]:
+    """Reconstruct x (N, C, H, W) by the model in a folder, in a browser."""
+    with hosts.chromium(browser, tmp_path_factory.mktemp("chromium")) as reconstruct:
+        yield reconstruct
 
 
 class Opened:

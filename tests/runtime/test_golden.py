@@ -12,6 +12,7 @@ import vae_onnx
 FOLDER = Path(__file__).parents[1] / "golden"
 MANIFEST = json.loads((FOLDER / "golden.json").read_text(encoding="utf-8"))
 MODELS = {entry["name"]: entry for entry in MANIFEST["models"]}
+TINY = {entry["name"]: entry for entry in MANIFEST["tiny"]}
 DRAWINGS = {entry["name"]: entry for entry in MANIFEST["drawings"]}
 
 
@@ -43,7 +44,7 @@ def test_every_bundled_model_has_vectors_of_its_own_weights():
 def test_the_manifest_names_every_file_and_its_size():
     tensors = [
         tensor
-        for entry in (*MODELS.values(), *DRAWINGS.values())
+        for entry in (*MODELS.values(), *TINY.values(), *DRAWINGS.values())
         for tensor in entry["tensors"].values()
     ]
     sizes = {tensor["file"]: math.prod(tensor["shape"]) for tensor in tensors}
@@ -67,6 +68,22 @@ def test_the_graphs_agree(name):
     assert_agree(model.encode(x), z[: len(x)])
     assert_agree(model.decode(z), golden["x_recon"][:, 0])
     assert_agree(model.reconstruct(x), golden["x_recon"][: len(x), 0])
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_colours_maps_and_any_size_agree(name, graphs):
+    model, told, golden = vae_onnx.load(graphs / name), TINY[name], read(TINY[name])
+    assert [model.kind, list(model.latent_shape), list(model.image_shape)] == [
+        told[key] for key in ("kind", "latent_shape", "image_shape")
+    ]
+    x, z, x_recon = golden["x"], golden["z"], golden["x_recon"]
+    if model.kind == "vae":
+        posterior = model.posterior(x)
+        assert_agree(posterior.mu, golden["mu"])
+        assert_agree(posterior.log_var, golden["log_var"])
+    assert_agree(model.encode(x), z[: len(x)])
+    assert_agree(model.decode(z), x_recon.transpose(0, 2, 3, 1))
+    assert_agree(model.reconstruct(x), x_recon[: len(x)].transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

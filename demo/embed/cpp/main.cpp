@@ -13,11 +13,47 @@ const char *const USAGE = R"(usage: vae decode MODEL OUT.pgm Z...
        vae reconstruct MODEL IN.pgm OUT.pgm
 
 MODEL is a folder with encoder.onnx and decoder.onnx, Z as many numbers as the latent space has
-dimensions. Pictures are binary PGM, light ink on dark paper, of the model's size.
+dimensions. Pictures are binary PGM, or PPM for a model of colours, of the model's size; for the
+bundled models light ink on dark paper.
 )";
 
-// Reads a binary PGM of 8 bits as x: numbers in [0, 1].
-Numbers read_pgm(const std::string &path, std::size_t height, std::size_t width) {
+struct Kind { // of file, by the channels of a picture
+    const char *magic, *name;
+};
+
+Kind kind_of(long channels) {
+    if (channels == 1)
+        return {"P5", "PGM (P5)"};
+    if (channels == 3)
+        return {"P6", "PPM (P6)"};
+    throw std::runtime_error("the model's pictures have " + std::to_string(channels) +
+                             " channels, the files of this program 1 or 3");
+}
+
+std::string pixels(long width, long height) {
+    return std::to_string(width) + "x" + std::to_string(height);
+}
+
+void check_size(const std::string &path, long width, long height, const vae::Autoencoder &model) {
+    const vae::Sizes shape = model.image_shape();
+    const bool open = shape[1] == -1 || shape[2] == -1;
+    const bool fits =
+        (shape[1] == -1 || shape[1] == height) && (shape[2] == -1 || shape[2] == width);
+    const long multiple = open ? model.size_multiple() : 1;
+    const long right = width % multiple, below = height % multiple;
+    if (fits && right == 0 && below == 0 && width > 0 && height > 0)
+        return;
+    const std::string got = path + " is " + pixels(width, height) + " pixels, the model takes ";
+    if (fits && width >= multiple && height >= multiple)
+        throw std::runtime_error(got + "multiples of " + std::to_string(multiple) +
+                                 ": cut or scale it to " + pixels(width - right, height - below));
+    if (open)
+        throw std::runtime_error(got + "multiples of " + std::to_string(multiple));
+    throw std::runtime_error(got + pixels(shape[2], shape[1]));
+}
+
+// Reads a binary PGM or PPM of 8 bits as x, numbers in [0, 1], and its shape as a batch of one.
+Numbers read_picture(const std::string &path, const vae::Autoencoder &model, ov::Shape &shape) {
     std::ifstream file(path, std::ios::binary);
     const auto word = [&] { // of the header; comments go from # to the end of the line
         std::string text;
@@ -25,34 +61,48 @@ Numbers read_pgm(const std::string &path, std::size_t height, std::size_t width)
             file.ignore(1 << 20, '\n');
         return text;
     };
+    const long channels = model.image_shape()[0];
+    const Kind kind = kind_of(channels);
     const std::string magic = word(), columns = word(), rows = word(), largest = word();
-    if (magic != "P5" || largest != "255")
-        throw std::runtime_error(path + " is missing, or no binary PGM (P5) of 8 bits");
-    if (rows != std::to_string(height) || columns != std::to_string(width))
-        throw std::runtime_error(path + " is " + columns + "x" + rows +
-                                 " pixels, the model takes " + std::to_string(width) + "x" +
-                                 std::to_string(height));
-    std::string bytes(height * width, '\0');
+    if (magic != kind.magic || largest != "255")
+        throw std::runtime_error(path + " is missing, or no binary " + kind.name + " of 8 bits");
+    const long width = std::atol(columns.c_str()), height = std::atol(rows.c_str());
+    check_size(path, width, height, model);
+    const auto area = static_cast<std::size_t>(width * height);
+    const auto depth = static_cast<std::size_t>(channels);
+    std::string bytes(depth * area, '\0');
     file.ignore(1);
     if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
         throw std::runtime_error(path + " is truncated");
+    shape = {1, depth, static_cast<std::size_t>(height), static_cast<std::size_t>(width)};
     Numbers x;
-    for (const char byte : bytes)
-        x.push_back(static_cast<unsigned char>(byte) / 255.0f);
+    for (std::size_t channel = 0; channel < depth; ++channel) // a file has them side by side
+        for (std::size_t i = 0; i < area; ++i)
+            x.push_back(static_cast<unsigned char>(bytes[i * depth + channel]) / 255.0f);
     return x;
 }
 
-void write_pgm(const std::string &path, const Numbers &x, std::size_t height, std::size_t width) {
+void write_picture(const std::string &path, const Numbers &x, const ov::Shape &shape) {
+    const std::size_t depth = shape[1], area = shape[2] * shape[3];
     std::ofstream file(path, std::ios::binary);
-    file << "P5\n" << width << " " << height << "\n255\n";
-    for (const float pixel : x)
-        file.put(static_cast<char>(std::lround(255 * pixel)));
+    file << kind_of(static_cast<long>(depth)).magic << "\n"
+         << shape[3] << " " << shape[2] << "\n255\n";
+    for (std::size_t i = 0; i < area; ++i)
+        for (std::size_t channel = 0; channel < depth; ++channel)
+            file.put(static_cast<char>(std::lround(255 * x[channel * area + i])));
     if (!file.flush())
         throw std::runtime_error(path + " cannot be written");
 }
 
-Numbers parse_code(const std::vector<std::string> &words, std::size_t latent_dim) {
-    if (words.size() != latent_dim)
+Numbers parse_code(const std::vector<std::string> &words, const vae::Sizes &latent_shape) {
+    long latent_dim = 1;
+    for (const long size : latent_shape) {
+        if (size == -1)
+            throw std::runtime_error("z is a map of any size in this model, which numbers alone do "
+                                     "not tell: reconstruct a picture");
+        latent_dim *= size;
+    }
+    if (words.size() != static_cast<std::size_t>(latent_dim))
         throw std::runtime_error("z has " + std::to_string(latent_dim) +
                                  " numbers in this model, got " + std::to_string(words.size()));
     Numbers z;
@@ -67,17 +117,19 @@ Numbers parse_code(const std::vector<std::string> &words, std::size_t latent_dim
 
 void run(const std::vector<std::string> &words) {
     vae::Autoencoder model(words[1]);
-    const ov::Shape shape = model.image_shape();
-    if (shape[0] != 1)
-        throw std::runtime_error("the model is of colour pictures, this program is for grey ones");
+    kind_of(model.image_shape()[0]); // before any work
     if (words[0] == "decode") {
         const std::vector<std::string> code(words.begin() + 3, words.end());
-        write_pgm(words[2], model.decode(parse_code(code, model.latent_dim())), shape[1], shape[2]);
+        const Numbers x_recon = model.decode(parse_code(code, model.latent_shape()));
+        write_picture(words[2], x_recon, model.shape);
     } else {
-        const Numbers z = model.encode(read_pgm(words[2], shape[1], shape[2]));
+        ov::Shape shape;
+        const Numbers x = read_picture(words[2], model, shape);
+        const Numbers z = model.encode(x, shape);
         for (const float number : z)
             std::cout << number << "\n";
-        write_pgm(words[3], model.decode(z), shape[1], shape[2]);
+        const Numbers x_recon = model.decode(z, ov::Shape(model.shape));
+        write_picture(words[3], x_recon, model.shape);
     }
 }
 

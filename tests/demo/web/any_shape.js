@@ -61,6 +61,8 @@ export async function anyShape(vae, models, options) {
     "floats out of range": () => colour.encode({ ...floats, data: new Float32Array(6).fill(2) }),
     "canvas for grey": () => grey.encode(large(2, 2, 4)),
     "open sample": () => open.sample(1, 0),
+    "damaged codes": async () => (await vae.load(`${models}tiny/damaged`, options)).sample(1, 0),
+    "no multiple": () => vae.load(`${models}tiny/halves`, options),
     "short map": () => map.decode(new Float32Array(23)),
     "two channels": () => vae.toPictures(new Float32Array(8), [2, 2, 2]),
     "half a picture": () => vae.toPictures(new Float32Array(7), [3, 2, 1]),

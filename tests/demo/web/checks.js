@@ -7,7 +7,9 @@
  * go to `load` and `drawingToX`. Returns [what, largest difference, what is allowed] for each tensor.
  */
 export async function golden({ load, drawingToX }, read, models, options, names) {
-  const { drawings, models: told } = JSON.parse(new TextDecoder().decode(await read("golden.json")));
+  const manifest = JSON.parse(new TextDecoder().decode(await read("golden.json")));
+  const { drawings } = manifest;
+  const tiny = manifest.tiny.map((entry) => ({ ...entry, folder: `tiny/${entry.name}` }));
   const rows = [];
   const compare = (what, got, expected) => rows.push([what, ...difference(got, expected)]);
   for (const { name, tensors } of drawings) {
@@ -15,19 +17,21 @@ export async function golden({ load, drawingToX }, read, models, options, names)
     const file = `${models}drawing.onnx`;
     compare(`drawing ${name}`, await drawingToX(ink, ...tensors.ink.shape, { ...options, file }), x);
   }
-  for (const { name, kind, latent_dim: latentDim, image_shape: shape, tensors } of told) {
+  for (const entry of [...manifest.models, ...tiny]) {
+    const { name, folder = name, kind, image_shape: shape, tensors } = entry;
     if (names && !names.includes(name)) continue;
-    const model = await load(`${models}${name}/`, options);
-    const same = [model.kind, model.latentDim, ...model.imageShape].join();
-    if (same !== [kind, latentDim, ...shape].join()) throw new Error(`${name} is read as ${same}`);
+    const model = await load(`${models}${folder}/`, options);
+    const { latent_shape: latentShape = [entry.latent_dim] } = entry;
+    const same = [model.kind, ...model.latentShape, ...model.imageShape].join();
+    if (same !== [kind, ...latentShape, ...shape].join()) throw new Error(`${name} is read as ${same}`);
     const expected = {};
     for (const key of Object.keys(tensors)) expected[key] = await floats(read, tensors[key]);
     const { x, z, mu, log_var: logVar, x_recon: xRecon } = expected;
     // All at once: calls that overlap must not disturb each other.
     const [code, picture, reconstruction] = await Promise.all([
-      model.encode(x),
-      model.decode(z),
-      model.reconstruct(x),
+      model.encode(x, tensors.x.shape),
+      model.decode(z, tensors.z.shape),
+      model.reconstruct(x, tensors.x.shape),
     ]);
     if (kind === "vae") compare(`${name} mu`, code.mu, mu);
     if (kind === "vae") compare(`${name} log_var`, code.logVar, logVar);

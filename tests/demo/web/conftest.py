@@ -1,7 +1,6 @@
 """The static site, built once, in a folder of a plain server of files."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,36 +11,12 @@ import pytest
 from playwright.sync_api import Page
 
 import vae_onnx
-from demo import tools
 from demo.web import join
 from demo.web.build import ROOT, build
 from demo.web.screenshot import open_site, serve_folder
 
 HERE = Path(__file__).parent
 GRAPHS = ROOT / "tests" / "runtime" / "graphs"
-NODE = ROOT / "demo" / "embed" / "node"
-
-
-@pytest.fixture(scope="session")
-def npm() -> str:
-    tools.need("node")  # which the tests then call by its name
-    return tools.need("npm")
-
-
-@pytest.fixture(scope="session")
-def install(npm: str) -> Callable[[Path], Path]:
-    """Install what the package.json in a folder pins, unless that is there; gives the folder."""
-
-    def install_one(folder: Path) -> Path:
-        done = folder / "node_modules" / ".package-lock.json"
-        lock = folder / "package-lock.json"
-        if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
-            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-            command = [npm, "ci", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-        return folder
-
-    return install_one
 
 
 @pytest.fixture(scope="session")
@@ -54,14 +29,6 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run_one
-
-
-@pytest.fixture(scope="session")
-def example(install: Callable[[Path], Path]) -> Path:
-    """The example of Node, ready to run."""
-    folder = install(NODE)
-    join.write(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -90,14 +57,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(decoder, folder / "foreign" / name / "decoder.onnx")
     for name in ("vae", "ae", "colour", "map", "open"):
         shutil.copytree(GRAPHS / name, folder / "tiny" / name)
-    _place(folder / "tiny" / "ae", folder / "tiny" / "placed")
+    placed = {"prior": "none", "latent_mean": "[0.25, 0.75]", "latent_std": "[0, 0]"}
+    _retell(folder / "tiny" / "ae", folder / "tiny" / "placed", placed)
+    damaged = placed | {"latent_mean": "[0.25]"}
+    _retell(folder / "tiny" / "ae", folder / "tiny" / "damaged", damaged)
+    _retell(folder / "tiny" / "open", folder / "tiny" / "halves", {"size_multiple": "2.0"})
     return folder
 
 
-def _place(folder: Path, out: Path) -> None:
-    """Copy a model, and let its metadata say that all its codes lie at (0.25, 0.75)."""
+def _retell(folder: Path, out: Path, told: dict[str, str]) -> None:
+    """Copy a model whose metadata say something else."""
     out.mkdir()
-    told = {"prior": "none", "latent_mean": "[0.25, 0.75]", "latent_std": "[0, 0]"}
     entries = b"".join(_metadata(key, value) for key, value in told.items())
     for source in folder.glob("*.onnx"):
         (out / source.name).write_bytes(source.read_bytes() + entries)

@@ -177,12 +177,16 @@ def test_what_cannot_be_taken_is_refused(told: dict[str, Any]) -> None:
         "photograph",
         "open sample": "InputError: sample does not know how large to draw; decode a z of your "
         "own, of the shape [n, 3, any, any]",
+        "damaged codes": "GraphError: the metadata latent_mean must be 2 finite numbers in JSON, "
+        "got [0.25]",
         "short map": "InputError: z must hold 4 * 3 * 2 numbers for each picture, got 23",
         "two channels": "InputError: a picture for a canvas has 1, 3 or 4 channels, these have 2",
         "half a picture": "InputError: x must hold 3 * 2 * 1 numbers for each image, got 7",
     }
     for what, expected in refused.items():
         assert str(told[what]).startswith(expected), (what, told[what])
+    assert told["no multiple"].startswith("GraphError: ")
+    assert told["no multiple"].endswith('size_multiple must be a number above 0, got "2.0"')
 
 
 def test_the_lines_of_the_docs(page: Page, server: tuple[str, Path]) -> None:

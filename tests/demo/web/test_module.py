@@ -63,7 +63,7 @@ def gpu_page(driver: Playwright, url: str) -> Iterator[Page]:
 
 def assert_golden(rows: list[list[Any]], golden: dict[str, Any], models: list[str]) -> None:
     """No tensor is missing, and each is within what is allowed."""
-    told = [entry for entry in golden["models"] if entry["name"] in models]
+    told = [entry for entry in golden["models"] + golden["tiny"] if entry["name"] in models]
     assert len(rows) == len(golden["drawings"]) + sum(
         {"vae": 5, "ae": 3}[entry["kind"]] for entry in told
     )
@@ -74,7 +74,7 @@ def test_golden_vectors_in_the_browser(
     page: Page, server: tuple[str, Path], golden: dict[str, Any]
 ) -> None:
     rows = page.evaluate(CALL, [server[0], "golden", {}])
-    assert_golden(rows, golden, [entry["name"] for entry in golden["models"]])
+    assert_golden(rows, golden, [entry["name"] for entry in golden["models"] + golden["tiny"]])
 
 
 def test_the_example_of_the_docs_runs_in_a_page_of_ones_own(
@@ -103,7 +103,7 @@ def test_golden_vectors_on_webgpu(
     gpu_page: Page, server: tuple[str, Path], golden: dict[str, Any]
 ) -> None:
     options = {"sessionOptions": {"executionProviders": ["webgpu"]}}
-    names = ["mnist-vae", "fashion-mnist-ae"]
+    names = ["mnist-vae", "fashion-mnist-ae", "map"]
     rows = gpu_page.evaluate(CALL, [server[0], "golden", options, names])
     assert_golden(rows, golden, names)
 

@@ -30,7 +30,7 @@ def told(example: Path, module: Path, models: Path, run: Run) -> dict[str, Any]:
 
 
 def test_golden_vectors_in_node(told: dict[str, Any], golden: dict[str, Any]) -> None:
-    tensors = sum({"vae": 5, "ae": 3}[entry["kind"]] for entry in golden["models"])
+    tensors = sum({"vae": 5, "ae": 3}[entry["kind"]] for entry in golden["models"] + golden["tiny"])
     assert len(told["golden"]) == len(golden["drawings"]) + tensors
     assert [row for row in told["golden"] if not row[1] <= row[2]] == []
 
@@ -82,6 +82,18 @@ def test_the_example_redraws_a_png_as_python_does(
     redrawn = np.asarray(Image.open(tmp_path / "redrawn.png"))
     assert redrawn.shape == (28, 28)
     assert np.abs(redrawn - 255.0 * (1 - picture)).max() <= 0.501
+
+
+def test_the_example_takes_colours_of_any_size(example: Path, run: Run, tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    folder = ROOT / "tests" / "runtime" / "graphs" / "open"
+    result = run("node", example / "reconstruct.js", "in.png", "out.png", folder, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "z of shape 1, 3, 3, 5, written to out.png\n"
+    redrawn = np.asarray(Image.open(tmp_path / "out.png"))
+    expected = vae_onnx.to_uint8(vae_onnx.load(folder).reconstruct(picture)[0])
+    np.testing.assert_array_equal(redrawn, expected)
 
 
 def test_the_lines_of_the_docs_run_beside_the_example(example: Path, run: Run) -> None:

@@ -130,6 +130,7 @@ def graphs() -> dict[str, onnx.ModelProto]:
     """Return file name -> graph."""
     vae = {"name": "tiny-vae", "kind": "vae"}
     ae = {"name": "tiny-ae", "kind": "ae", "latent_range": "[[0.0, 0.25], [0.5, 0.75]]"}
+    colour = {"latent_range": "[[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]]"}
     other = ae | {"name": "other-ae"}
     gaussian = {"name": "map-vae", "likelihood": "Gaussian, x_recon is its mean", "sigma": "0.1"}
     unknown = {
@@ -144,8 +145,8 @@ def graphs() -> dict[str, onnx.ModelProto]:
         "vae/decoder.onnx": _graph(DECODER, vae),
         "ae/encoder.onnx": _graph(AE_ENCODER, ae),
         "ae/decoder.onnx": _graph(DECODER, ae),
-        "colour/encoder.onnx": _graph(COLOUR_ENCODER, {}),
-        "colour/decoder.onnx": _graph(COLOUR_DECODER, {}),
+        "colour/encoder.onnx": _graph(COLOUR_ENCODER, colour),
+        "colour/decoder.onnx": _graph(COLOUR_DECODER, colour),
         "map/encoder.onnx": _graph(MAP_ENCODER, gaussian),
         "map/decoder.onnx": _graph(MAP_DECODER, gaussian),
         "open/encoder.onnx": _graph(OPEN_ENCODER, unknown),
