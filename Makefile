@@ -32,8 +32,9 @@ web: site
 
 install: $(VENV)/.all
 
+# Two at a time: many tests wait for a browser, a server or another process.
 test: tools
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 tools: $(VENV)/.all
 	$(BIN)/python -m demo.tools $(TOOLS)

@@ -105,13 +105,18 @@ def npm() -> str:
 def install(npm: str) -> Callable[[Path], Path]:
     """Install what the package.json in a folder pins, unless that is there; gives the folder."""
 
+    from filelock import FileLock
+
     def install_one(folder: Path) -> Path:
         done = folder / "node_modules" / ".package-lock.json"
-        lock = folder / "package-lock.json"
-        if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
-            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-            command = [npm, "ci", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        pinned = folder / "package-lock.json"
+        with FileLock(folder / ".npm.lock"):  # of the other half of the tests
+            if not done.is_file() or done.stat().st_mtime < pinned.stat().st_mtime:
+                command = [npm, "ci", "--no-audit", "--no-fund"]
+                environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+                subprocess.run(
+                    command, cwd=folder, env=environment, check=True, capture_output=True
+                )
         return folder
 
     return install_one

@@ -9,8 +9,8 @@ what `vae/vae.js` exports. What that cannot express is refused.
 from __future__ import annotations
 
 import argparse
+import os
 import re
-import shutil
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "vae"
@@ -28,8 +28,11 @@ _CHECKED = "// @ts-check\n"
 
 def write(folder: Path) -> None:
     """Write `vae.js`, the modules as one, and `vae.d.ts` to a folder that is there."""
-    (folder / ENTRY).write_text(join(), encoding="utf-8")
-    shutil.copy(SOURCES / TYPES, folder)
+    texts = {ENTRY: join(), TYPES: (SOURCES / TYPES).read_text(encoding="utf-8")}
+    for name, text in texts.items():
+        partial = folder / f".{name}.{os.getpid()}"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)  # whole, for those who read it meanwhile
 
 
 def join(sources: Path = SOURCES) -> str:
