@@ -104,7 +104,6 @@ def npm() -> str:
 @pytest.fixture(scope="session")
 def install(npm: str) -> Callable[[Path], Path]:
     """Install what the package.json in a folder pins, unless that is there; gives the folder."""
-
     from filelock import FileLock
 
     def install_one(folder: Path) -> Path:
