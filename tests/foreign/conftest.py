@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from playwright.sync_api import Browser
 
+import vae_onnx
 from vae_onnx.crossing.gates.parity import relative_error
 
 from . import hosts
@@ -91,14 +91,11 @@ def in_chromium(
 
 
 class Opened:
-    """Both graphs of a folder in bare sessions, and what they say of themselves."""
+    """A folder as the runtime has it, and what its graphs say of themselves."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder, self.model = folder, vae_onnx.load(folder)
         self.protos = {name: onnx.load(folder / f"{name}.onnx") for name in ("encoder", "decoder")}
-        self.sessions = {
-            name: ort.InferenceSession(folder / f"{name}.onnx", providers=["CPUExecutionProvider"])
-            for name in self.protos
-        }
         told = [
             {entry.key: entry.value for entry in proto.metadata_props if entry.key != "graph"}
             for proto in self.protos.values()
@@ -107,10 +104,13 @@ class Opened:
         self.told = told[0]
 
     def encode(self, x: np.ndarray) -> list[np.ndarray]:
-        return self.sessions["encoder"].run(None, {"x": x.astype(np.float32)})
+        if self.model.kind == "ae":
+            return [self.model.encode(x)]
+        posterior = self.model.posterior(x)
+        return [posterior.mu, posterior.log_var]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        return self.sessions["decoder"].run(None, {"z": z})[0]
+        return self.model.decoder.to_x_recon(z)
 
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
         return self.decode(self.encode(x)[0])
@@ -122,19 +122,27 @@ def opened() -> type[Opened]:
 
 
 @pytest.fixture
-def agrees() -> Callable[..., None]:
-    """Check graphs against functions of torch on x (N, C, H, W) in [0, 1], at batch 1, 2 and 7."""
+def agrees(in_node: hosts.Reconstruct, in_chromium: hosts.Reconstruct) -> Callable[..., None]:
+    """Check a model against functions of torch on x (N, C, H, W) in [0, 1].
 
-    def check(model: Opened, encode, decode, x: np.ndarray, tolerance: float = 1e-5) -> None:
+    In Python the codes and pictures of batches of 1, 2 and 7, on the other hosts what becomes of
+    two pictures.
+    """
+
+    def check(ours: Opened, encode, decode, x: np.ndarray, tolerance: float = 1e-5) -> None:
         for rows in (1, 2, 7):
             batch = x[np.arange(rows) % len(x)].astype(np.float32)
-            codes = model.encode(batch)
+            codes = ours.encode(batch)
             with torch.no_grad():
                 given = encode(torch.from_numpy(batch))
                 given = given if isinstance(given, tuple) else (given,)
                 pictures = decode(given[0]).clamp(0, 1).numpy()
-            for ours, theirs in zip(codes, given, strict=True):
-                assert relative_error(ours, theirs.numpy()) <= tolerance
-            assert relative_error(model.decode(codes[0]), pictures) <= tolerance
+            for mine, theirs in zip(codes, given, strict=True):
+                assert relative_error(mine, theirs.numpy()) <= tolerance
+            assert relative_error(ours.decode(codes[0]), pictures) <= tolerance
+            if rows == 2:
+                for reconstruct in (hosts.in_openvino, in_node, in_chromium):
+                    x_recon = reconstruct(ours.folder, batch)
+                    np.testing.assert_allclose(x_recon, pictures, rtol=0, atol=1e-4)
 
     return check

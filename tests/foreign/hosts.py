@@ -72,10 +72,8 @@ def chromium(browser: "Browser", folder: Path) -> Iterator[Reconstruct]:
         browser: Where.
         folder: An empty one for the page.
     """
-    join.write(folder)
-    build.write_runtime(folder / "ort")
-    for source in (HOST, build.SOURCES / "runtime.js"):
-        shutil.copy(source, folder)
+    write_library(folder)
+    shutil.copy(HOST, folder)
     (folder / "index.html").write_text('<!doctype html><link rel="icon" href="data:," />')
     (folder / "models").mkdir()
     with serve_folder(folder) as home, browser.new_context() as context:
@@ -89,6 +87,13 @@ def chromium(browser: "Browser", folder: Path) -> Iterator[Reconstruct]:
             return _answer(page.evaluate(CALL, _question(url, x)))
 
         yield reconstruct
+
+
+def write_library(folder: Path) -> None:
+    """Put vae.js into the folder of a page, and what it runs on."""
+    join.write(folder)
+    build.write_runtime(folder / "ort")
+    shutil.copy(build.SOURCES / "runtime.js", folder)
 
 
 def _question(folder: str, x: np.ndarray) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 
 import vae_onnx
 import vae_onnx.torch
+from demo.web.screenshot import serve_folder
 
-from . import nets
+from . import hosts, nets
 from .test_adopt import keras_decoder, keras_encoder
 
 PAGE = Path(__file__).parents[2].joinpath("docs/your-model.md").read_text(encoding="utf-8")
@@ -31,6 +33,14 @@ class ConvVAE(nn.Module):
         pixels = nn.Unflatten(1, (3, 64, 64))
         self.generator = nn.Sequential(nn.Linear(4, 3 * 64 * 64), nn.Tanh(), pixels)
 """
+
+
+# Whether the canvas shows a picture, up to a rounding.
+SHOWS = """(rgb) => {
+  const context = document.querySelector("canvas").getContext("2d");
+  const { data } = context.getImageData(0, 0, 64, 64);
+  return rgb.every((value, i) => Math.abs(value - data[i + Math.floor(i / 3)]) <= 1);
+}"""
 
 
 @pytest.fixture
@@ -73,6 +83,23 @@ def test_the_class_of_the_report(place, capsys):
 def test_a_convolutional_vae(place):
     run("A convolutional VAE")
     assert vae_onnx.load("models/faces").kind == "vae"
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
+def test_to_a_page_in_the_browser(place, browser):
+    run("A convolutional VAE")
+    hosts.write_library(place)
+    (html,) = re.findall(r"```html\n(.*?)```", PAGE, re.DOTALL)
+    (place / "index.html").write_text(html)
+    face = np.load("faces.npy")[0]
+    Image.fromarray(face).save("face.png")
+    expected = vae_onnx.to_uint8(vae_onnx.load("models/faces").reconstruct(face)[0])
+    with serve_folder(place) as home, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(home)
+        page.wait_for_function("document.querySelector('input').onchange")
+        page.locator("input").set_input_files("face.png")
+        page.wait_for_function(SHOWS, arg=expected.ravel().tolist())
 
 
 @pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
