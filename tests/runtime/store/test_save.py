@@ -114,7 +114,7 @@ def test_checksums_of_the_bundled_models(bundled):
 
 
 def test_nothing_in_the_package_can_unpickle():
-    """Every `pickle` in the code is allow_pickle=False, and every np.load and np.save has it."""
+    """Each np.load and np.save has allow_pickle=False, and each torch.load weights_only=True."""
     sources = sorted(Path(vae_onnx.__file__).parent.rglob("*.py"))
     assert len(sources) > 10
     for path in sources:
@@ -124,7 +124,10 @@ def test_nothing_in_the_package_can_unpickle():
                 for token in tokenize.tokenize(file.readline)
                 if token.type in (tokenize.NAME, tokenize.OP)
             )
-        assert "pickle" not in code.replace("allow_pickle = False", ""), path
-        assert not re.search(r"\b(dill|joblib|marshal|shelve|eval|exec)\b", code), path
-        calls = len(re.findall(r"\bnp \. (?:load|save|savez|savez_compressed) \(", code))
+        calls = len(re.findall(r"\bnp \. (?:load|save) \(", code))
         assert code.count("allow_pickle = False") == calls, path
+        for harmless in ("allow_pickle = False", "import pickle", "pickle . UnpicklingError"):
+            code = code.replace(harmless, "")
+        assert "pickle" not in code, path
+        assert not re.search(r"\b(dill|joblib|marshal|shelve|exec)\b|(?<!\. )\beval\b", code), path
+        assert code.count("torch . load (") == code.count("weights_only = True"), path
