@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
@@ -18,8 +19,12 @@ from vae_onnx import checks
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.engine import progress
 from vae_onnx.engine.graph import Array, Graph
+from vae_onnx.engine.sizes import ANY, Sizes
 
 SECONDS: Final = 0.1  # of one way to compute in one round
+USUAL: Final = (1, 16, 256, 4096)  # batch sizes
+LARGEST: Final = 2**28  # bytes of the pictures of one
+SIDE: Final = 64  # of a picture where any size will do
 REST: Final = 0.02  # seconds: threads of whoever was measured before may yet spin
 
 Call = Callable[[], object]
@@ -70,8 +75,8 @@ def bench(model: Autoencoder, batch_sizes: Sequence[int], rounds: int) -> list[R
         checks.integer(size, "a batch size", at_least=1)
     checks.integer(rounds, "rounds", at_least=1)
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((max(batch_sizes), model.latent_dim), np.float32)
-    x = rng.random((max(batch_sizes), *model.image_shape), np.float32)
+    x = rng.random((max(batch_sizes), *picture_shape(model)), np.float32)
+    z = rng.standard_normal((len(x), *model.encode(x[:1]).shape[1:]), np.float32)
     operations = (
         ("decode", model.decode, bare(model.decoder.graph), z),
         ("encode", model.encode, bare(model.encoder.graph), x),
@@ -84,6 +89,18 @@ def bench(model: Autoencoder, batch_sizes: Sequence[int], rounds: int) -> list[R
         timings = alternate({"ours": partial(ours, some), "bare": partial(theirs, some)}, rounds)
         rows.append(Row(name, size, timings["ours"], timings["bare"]))
     return rows
+
+
+def picture_shape(model: Autoencoder) -> Sizes:
+    """Return (channels, height, width) of what is measured: about 64x64 where any size will do."""
+    side = SIDE + -SIDE % model.size_multiple
+    return tuple(side if size == ANY else size for size in model.image_shape)
+
+
+def usual_sizes(model: Autoencoder) -> tuple[int, ...]:
+    """Return the batch sizes that are measured unless others are asked for, as far as they fit."""
+    row_bytes = 4 * math.prod(picture_shape(model))
+    return tuple(size for size in USUAL if size == 1 or size * row_bytes <= LARGEST)
 
 
 def bare(graph: Graph) -> Callable[[Array], object]:
@@ -124,6 +141,9 @@ def table(model: Autoencoder, rows: Sequence[Row]) -> str:
     header = (
         f"{name}, {model.precision}, device {model.device}, {threads} thread{'s' * (threads > 1)}"
     )
+    if ANY in model.image_shape:
+        _, height, width = picture_shape(model)
+        header += f", pictures of {width}x{height}"
     columns = "{:8}{:>7}{:>11}{:>11}{:>12}{:>13}{:>8}"
     lines = [
         header,

@@ -163,9 +163,8 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-sizes",
         type=int,
         nargs="+",
-        default=(1, 16, 256, 4096),
         metavar="N",
-        help="rows of a call (default 1 16 256 4096)",
+        help="rows of a call (default 1 16 256 4096, of large pictures fewer)",
     )
     command.add_argument(
         "--rounds", type=int, default=15, help="turns of each (default %(default)s)"

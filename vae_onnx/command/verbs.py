@@ -127,7 +127,7 @@ def quantize(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """Latency and throughput of a model on this machine."""
-    from vae_onnx.command.bench import bench, table
+    from vae_onnx.command.bench import bench, table, usual_sizes
 
     model = vae_onnx.load(
         options.model,
@@ -135,7 +135,8 @@ def bench(options: argparse.Namespace) -> None:
         threads=options.threads,
         precision=options.precision,
     )
-    print(table(model, bench(model, options.batch_sizes, options.rounds)))
+    sizes = options.batch_sizes or usual_sizes(model)
+    print(table(model, bench(model, sizes, options.rounds)))
 
 
 def _write_pictures(options: argparse.Namespace, count: int, blocks: Iterable[Array]) -> None:

@@ -85,3 +85,13 @@ def test_bare_sessions_have_the_model_s_threads(tiny_vae):
     explicit = vae_onnx.load(tiny_vae.folder, providers=["CPUExecutionProvider"], threads=1)
     (x_recon,) = bench.bare(explicit.decoder.graph)(z)
     np.testing.assert_array_equal(x_recon[:, 0], tiny_vae.decode(z))
+
+
+def test_large_pictures_and_open_sizes(capsys, graphs, monkeypatch):
+    arguments = ["bench", str(graphs / "open"), "--rounds", "1"]
+    monkeypatch.setattr(bench, "LARGEST", 16 * 4 * 3 * 64 * 64)
+    monkeypatch.setattr(bench, "SECONDS", 0)
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert ", pictures of 64x64\n" in said
+    assert said.count("\nencode") == 2  # of 1 and 16
