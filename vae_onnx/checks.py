@@ -23,6 +23,8 @@ def array(value: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
         InputTypeError: It does not become an array, as a tensor on a GPU or with a gradient, or
             some of it is masked.
     """
+    if type(value) is np.ndarray:
+        return value
     try:
         array = np.asarray(value)
         masked = isinstance(value, np.ndarray) and getattr(value, "mask", False)

@@ -91,16 +91,13 @@ class Decoder:
 
     def as_rows(self, z: npt.ArrayLike) -> Array:
         """Return z as what the graph takes, (N, *latent_shape) float32; errors as in `decode`."""
-        array = z if type(z) is np.ndarray else checks.array(z, "z")
+        array = checks.array(z, "z")
         if array.dtype.kind not in "fiu":
             remedy = remedies.said(remedies.numbers(array, checks.expression(z, "z")))
             raise InputTypeError(f"z must hold real numbers, got {array.dtype}{remedy}")
         rows = array[np.newaxis] if array.ndim == len(self.latent_shape) else array
-        if (
-            len(rows.shape) == 0
-            or len(rows) == 0
-            or not sizes.fit(rows.shape[1:], self.latent_shape)
-        ):
+        fits = rows.shape[1:] == self.latent_shape or sizes.fit(rows.shape[1:], self.latent_shape)
+        if rows.ndim == 0 or len(rows) == 0 or not fits:
             wanted = sizes.text(self.latent_shape)
             raise InputError(f"z must have shape (N, {wanted}) with N >= 1, got {array.shape}")
         if rows.dtype != FLOAT32 or not rows.flags.c_contiguous:

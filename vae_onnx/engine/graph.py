@@ -108,6 +108,7 @@ class Graph:
                 self._session = self._single = self._open_wide()
             elif len(content) <= LIGHT:
                 self._single = Trial(session, self._open_wide, self._settle)
+        self._few = self._usual()
 
     @property
     def placement(self) -> dict[str, str]:
@@ -158,7 +159,7 @@ class Graph:
         Raises:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
-        few = len(batch) <= self._alone(batch)
+        few = len(batch) <= (self._few or self._alone(batch.shape[1:]))
         if few or not all(map(sizes.are_fixed, self._rows)):
             done = len(batch) if few else 1
             first = self(prepare(batch[:done]))
@@ -199,9 +200,9 @@ class Graph:
         values: list[ort.OrtValue] = binding.get_outputs()
         return values
 
-    def _alone(self, batch: npt.NDArray[Any]) -> int:
-        """Return how many rows at most are best computed by whoever asks."""
-        row_bytes = sizes.in_bytes([batch.shape[1:], *self._rows[1:]])
+    def _alone(self, row: Sizes) -> int:
+        """Return how many rows of some shape at most are best computed by whoever asks."""
+        row_bytes = sizes.in_bytes([row, *self._rows[1:]])
         if not self.device.on_cpu:
             return _device_rows(row_bytes)
         if self._is_wide:
@@ -228,6 +229,10 @@ class Graph:
             1 if self._is_wide else self.threads,
         )
 
+    def _usual(self) -> int:
+        """Return `_alone` of the rows that the graph declares, 0 where some of them are open."""
+        return self._alone(self._rows[0]) if all(map(sizes.are_fixed, self._rows)) else 0
+
     def _fewest(self, row_bytes: float) -> int:
         return 1 if self._is_slow else workers.least(row_bytes)
 
@@ -237,6 +242,7 @@ class Graph:
     def _settle(self, session: Any, is_slow: bool) -> None:
         if not isinstance(self._session, _Closed):
             self._single, self._is_slow = session, is_slow
+            self._few = self._usual()
 
     @property
     def _is_wide(self) -> bool:

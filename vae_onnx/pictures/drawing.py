@@ -76,6 +76,6 @@ def picture_to_x(grey: npt.NDArray[np.uint8], *, dark: bool | None = None) -> Dr
 
 @cache
 def _graph() -> Graph:
-    graph = Graph(bundled.file(bundled.DRAWING))
+    graph = Graph(bundled.file(bundled.DRAWING), threads=1)
     graph.expect({"ink"}, {"x"})
     return graph

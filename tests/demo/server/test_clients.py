@@ -13,6 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,9 @@ def ask(url: str, *calls: tuple[str, dict[str, Any]]) -> tuple[list[Tool], list[
             tools = (await client.list_tools()).tools
             return tools, [await client.call_tool(name, values) for name, values in calls]
 
-    return asyncio.run(session())
+    # In a thread of its own: Playwright may have a loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, session()).result()
 
 
 def as_tool(values: dict[str, Any], url: str, digit: str) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from vae_onnx.command import inputs
 
 def test_all_three_see_the_same_pixels(picture_files, capsys):
     side = len(picture_files[0].grey)
-    model = SimpleNamespace(image_shape=(1, side, side), metadata={})
+    model = SimpleNamespace(image_shape=(1, side, side), metadata={}, size_multiple=1)
     assert len(picture_files) > 80
     for case in picture_files:
-        options = argparse.Namespace(images=[case.path], drawing=False, invert=None)
+        options = argparse.Namespace(images=[case.path], drawing=False, invert=None, fit=None)
         command = inputs.read_images(options, model)[0, 0]
         demo, notes = pictures.picture_to_x(
             pictures.read(case.path.read_bytes()), model, digits=False

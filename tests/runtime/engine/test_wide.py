@@ -85,7 +85,7 @@ def test_a_second_session_serves_single_rows_where_it_is_faster(tried, images):
     rows = np.concatenate([alone.decode(row) for row in z[:9]])
     np.testing.assert_array_equal(np.concatenate([model.decode(row) for row in z[:9]]), rows)
     # Another thread is woken for two of them already.
-    assert graph._alone(z) == 1
+    assert graph._few == 1
     np.testing.assert_allclose(model.decode(z), alone.decode(z), atol=1e-6)
 
 
