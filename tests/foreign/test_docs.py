@@ -20,7 +20,12 @@ from . import hosts, nets
 from .test_adopt import keras_decoder, keras_encoder
 
 PAGE = Path(__file__).parents[2].joinpath("docs/your-model.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
+SECTIONS = dict(part.split("\n", 1) for part in PAGE.split("\n## ")[1:])
+BLOCKS = {
+    heading: found[1]
+    for heading, text in SECTIONS.items()
+    if (found := re.search(r"```python\n(.*?)```", text, re.DOTALL))
+}
 
 MYNET = """
 from torch import nn
@@ -97,7 +102,7 @@ def test_to_a_page_in_the_browser(place, browser):
     with serve_folder(place) as home, browser.new_context() as context:
         page = context.new_page()
         page.goto(home)
-        page.wait_for_function("document.querySelector('input').onchange")
+        page.wait_for_function("!!document.querySelector('input').onchange")
         page.locator("input").set_input_files("face.png")
         page.wait_for_function(SHOWS, arg=expected.ravel().tolist())
 
