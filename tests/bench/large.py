@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -21,18 +20,16 @@ import onnxruntime as ort
 import strangers
 import torch
 from torch import nn
-from tqdm import tqdm
 
 import vae_onnx
 import vae_onnx.torch
 from export.markdown import table
+from vae_onnx.command.bench import alternate
 from vae_onnx.engine import threads
 from vae_onnx.errors import ExportWarning
 
 MANY = 64  # pictures
-PAUSE = 0.02  # seconds, after which the threads of whoever was before have stopped spinning
-LEAST, MOST = 1, 21  # turns
-SECONDS = 6.0  # after which there are no more than LEAST
+ROUNDS = 5
 
 Call = Callable[[], object]
 
@@ -124,7 +121,8 @@ def compare(
     }
     calls = {"ours": partial(model.decode, z), "torch": lambda: decode(tensor), **bare}
     with torch.inference_mode():
-        times = in_turns(calls, what)
+        timings = alternate(calls, ROUNDS)
+    times = {name: timing.p50 for name, timing in timings.items()}
     best = min(bare, key=lambda name: times[name])
     ours, theirs, torches = times["ours"], times[best], times["torch"]
     return [
@@ -145,23 +143,6 @@ def sessions(folder: Path, z: np.ndarray, number: int) -> dict[str, Call]:
         rows = np.split(z, len(z))
         calls["row by row"] = lambda: [session.run(None, {"z": row}) for row in rows]
     return calls
-
-
-def in_turns(calls: dict[str, Call], what: str) -> dict[str, float]:
-    """Return the median seconds of each call."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    begun = time.perf_counter()
-    for turn in tqdm(range(MOST), desc=what, disable=None):
-        if turn >= LEAST and time.perf_counter() - begun > SECONDS:
-            break
-        for name, call in calls.items():
-            time.sleep(PAUSE)
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(each) for name, each in times.items()}
 
 
 def memory_text(folder: Path) -> str:

@@ -25,7 +25,7 @@ SECONDS: Final = 0.1  # of one way to compute in one round
 USUAL: Final = (1, 16, 256, 4096)  # batch sizes
 LARGEST: Final = 2**28  # bytes of the pictures of one
 SIDE: Final = 64  # of a picture where any size will do
-REST: Final = 0.02  # seconds: threads of whoever was measured before may yet spin
+REST: Final = 0.2  # seconds: threads of whoever was measured before may yet spin
 
 Call = Callable[[], object]
 
