@@ -11,8 +11,7 @@ from demo.library.single import MOST, Seen
 from demo.page import pictures
 from demo.page.maps import part
 from demo.page.pictures import PictureError, png_url
-from demo.page.templates import fill, static
-from demo.tabs.pad import CAMERA, NOTE, script
+from demo.tabs import pad
 from vae_onnx import InputError
 from vae_onnx.pictures.arrays import from_x
 from vae_onnx.pictures.files import Picture
@@ -26,19 +25,7 @@ EXPECTED = "expected a picture or the number of an example"
 
 def component(elem_id: str, hint: str) -> gr.HTML:
     """The frame: its value is {"kind": ..., ...} as `read` takes it, or None while it is empty."""
-    template = fill(
-        "frame.html",
-        hint=hint,
-        label="Picture: drop one here, or choose one",
-        camera=CAMERA,
-        files=static("pad_files.html"),
-    )
-    return gr.HTML(
-        html_template=template + NOTE,
-        js_on_load=script(),
-        apply_default_css=False,
-        elem_id=elem_id,
-    )
+    return pad.component(elem_id, hint, label="Picture: drop one here, or choose one")
 
 
 def choice_of_fit() -> gr.Radio:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from demo.library.models import Group
 
+LABEL = "Drawing pad: draw with mouse, finger or pen"
 CAMERA = "<video playsinline muted hidden></video>"
 NOTE = '<p class="pad-note" role="status"></p>'
 
@@ -32,12 +33,12 @@ class Seen(NamedTuple):
     note: str  # what had to be done to the picture, or ""
 
 
-def component(elem_id: str, hint: str, value: object = None) -> gr.HTML:
+def component(elem_id: str, hint: str, value: object = None, label: str = LABEL) -> gr.HTML:
     """The pad: its value is {"kind": ..., ...} as `read` takes it, or None while it is empty."""
+    files = static("pad_files.html")
     return gr.HTML(
         value=value,
-        html_template=fill("pad.html", hint=hint, camera=CAMERA, files=static("pad_files.html"))
-        + NOTE,
+        html_template=fill("pad.html", label=label, hint=hint, camera=CAMERA, files=files) + NOTE,
         js_on_load=script(),
         apply_default_css=False,
         elem_id=elem_id,

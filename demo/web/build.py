@@ -100,7 +100,8 @@ def _write_page(site: Path) -> None:
         shutil.copy(STATIC / name, site)
     shutil.copy(ROOT / "LICENSE", site)
     template = Template((STATIC / "pad.html").read_text(encoding="utf-8"))
-    pad = template.substitute(hint="Draw a digit here", camera="", files="")
+    label = "Drawing pad: draw with mouse, finger or pen"
+    pad = template.substitute(label=label, hint="Draw a digit here", camera="", files="")
     page = (SOURCES / "index.html").read_text(encoding="utf-8")
     (site / "index.html").write_text(page.replace("<!-- pad.html -->", pad), encoding="utf-8")
 

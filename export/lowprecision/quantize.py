@@ -28,9 +28,8 @@ from export.lowprecision.measuring import (
 )
 from export.lowprecision.opening import Model, open_model, sha256
 from vae_onnx import Autoencoder, Decoder, Encoder
-from vae_onnx.crossing.folder import write_card
+from vae_onnx.crossing.folder import add_variants
 from vae_onnx.engine.graph import Array
-from vae_onnx.store import model_files
 
 SHOWN: Final = 20_000  # training images that the weights are rounded for
 SEED: Final = 0
@@ -190,13 +189,8 @@ def write(
     model: Model, made: dict[Variant, dict[str, bytes]], told: dict[Variant, dict[str, Any]]
 ) -> None:
     """Write variants and card: all files are complete before the first takes its place."""
-    card = {**model.card, "variants": {**model.card.get("variants", {}), **told}}
-    with model_files.replacing(model.folder) as folder:
-        model_files.copy(model.folder, folder)
-        for files in made.values():
-            for name, content in files.items():
-                (folder / name).write_bytes(content)
-        write_card(folder, card)
+    files = {name: content for variant in made.values() for name, content in variant.items()}
+    add_variants(model.folder, model.card, files, told)
 
 
 HEADER: Final = [

@@ -87,20 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(command)
     command.add_argument("--labels", type=_path, help=".npy or IDX file, a class for each image")
     command.add_argument("--limit", type=int, metavar="N", help="take the first N images alone")
-    command.add_argument(
-        "--draws",
-        type=int,
-        default=Settings.draws,
-        help="samples of a VAE's noise per image for the ELBO (default %(default)s)",
-    )
+    _add_noise(command)
     command.add_argument(
         "--k",
         type=int,
         default=Settings.k,
         help="samples per image for the importance-weighted log p(x) (default %(default)s)",
-    )
-    command.add_argument(
-        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
     )
     command.add_argument("-o", "--out", type=_path, help=".json file to write the figures to")
     command.set_defaults(suffixes=(".json",), reads=("data", "labels"))
@@ -109,15 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         commands, verbs.score, "images -> how well the model knows each, which finds odd ones"
     )
     _add_images(command)
-    command.add_argument(
-        "--draws",
-        type=int,
-        default=Settings.draws,
-        help="samples of a VAE's noise per image (default %(default)s)",
-    )
-    command.add_argument(
-        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
-    )
+    _add_noise(command)
     command.add_argument(
         "-o", "--out", type=_path, help=".csv file; without it, the table is printed"
     )
@@ -222,6 +206,18 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
         choices=FITS,
         help=f"bring picture files to the model's size: {MEANS}; where the model takes any size, "
         "they are cut to a multiple of what it wants",
+    )
+
+
+def _add_noise(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--draws",
+        type=int,
+        default=Settings.draws,
+        help="samples of a VAE's noise per image for the ELBO (default %(default)s)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=Settings.seed, help="of the noise (default %(default)s)"
     )
 
 

@@ -75,7 +75,7 @@ def cross(
         say(f"height and width may be any multiples of {found.multiple}")
 
     protos = _graphs(halves, x, found, say)
-    worst = _compare(halves, protos, x, found, wishes.tolerance, say)
+    worst = _compare(halves, protos, (x, codes[0]), found, wishes.tolerance, say)
     trip, line = roundtrip.check(read, encoder, decoder, x, pixels, wishes.strict)
     say(f"{line}; {trip.clipped:.2%} of the values were clipped to [0, 1]")
 
@@ -134,19 +134,19 @@ def _graphs(
 def _compare(
     halves: tuple[Half, Half],
     protos: tuple[onnx.ModelProto, onnx.ModelProto],
-    x: Array,
+    values: tuple[Array, Array],
     found: Sizes,
     tolerance: float,
     say: progress.Said,
 ) -> float:
-    """Compare both graphs with the model, at several batches and at unseen sizes."""
+    """Compare both graphs with the model, on pictures and their codes, and at unseen sizes."""
     worst = 0.0
     compare = functools.partial(
         parity.check_parity,
         tolerance=tolerance,
         remedy="; a larger tolerance, up to 1e-3, allows more",
     )
-    z = halves[0].all(x)[0]
+    x, z = values
     # Codes of no picture, too: of a decoder that is asked for samples.
     z = np.concatenate([z, np.random.default_rng(0).permuted(z, axis=0)])
     for half, proto, value in zip(halves, protos, (x, z), strict=True):

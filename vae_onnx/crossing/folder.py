@@ -63,6 +63,29 @@ def write(
         Autoencoder(partial).close()
 
 
+def add_variants(
+    folder: Path, card: Mapping[str, Any], files: Mapping[str, bytes], told: Mapping[Any, Any]
+) -> None:
+    """Put files of variants beside those that a model has, and what the card tells of them.
+
+    All are complete before the first takes its place.
+
+    Args:
+        folder: Of the model.
+        card: Its card, as it is.
+        files: Name -> content.
+        told: What the card is to tell, by variant; of others it tells what it told.
+
+    Raises:
+        FileAccessError: The folder cannot be written.
+    """
+    with model_files.replacing(folder) as partial:
+        model_files.copy(folder, partial)
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
+        write_card(partial, {**card, "variants": {**card.get("variants", {}), **told}})
+
+
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write `card.json`."""
     text = json.dumps(card, indent=2) + "\n"

@@ -108,12 +108,7 @@ def quantize(
             written, told[variant] = _made(model, variant, x, limit)
             say(_line(variant, told[variant]))
             files |= written
-    card["variants"] = {**card.get("variants", {}), **told}
-    with model_files.replacing(target) as partial:
-        model_files.copy(target, partial)
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
-        folders.write_card(partial, card)
+    folders.add_variants(target, card, files, told)
     return target
 
 
