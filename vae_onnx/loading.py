@@ -10,7 +10,7 @@ from typing import Final
 from vae_onnx import checks
 from vae_onnx.autoencoder import Autoencoder, Precision
 from vae_onnx.engine.device import Provider, pick
-from vae_onnx.errors import FileMissingError, InputTypeError, accessing
+from vae_onnx.errors import FileMissingError, InputError, InputTypeError, accessing
 from vae_onnx.store import bundled
 
 HUB: Final = "hf://"  # begins the reference of a model on the Hugging Face Hub
@@ -29,6 +29,7 @@ def load(
     strict: bool = False,
     threads: int | None = None,
     precision: Precision = "float32",
+    spin: bool = False,
     offline: bool = False,
 ) -> Autoencoder:
     """Open a bundled model by name, a folder with its graphs, or one of the Hugging Face Hub.
@@ -45,6 +46,9 @@ def load(
         strict: Refuse a device that leaves some nodes of a graph to the CPU.
         threads: How many share the work on a large batch; by default all that there are.
         precision: "float32", or a variant that the model has: "int8", "float16".
+        spin: Let onnxruntime's threads go on waiting actively for 45 ms after each call, for a loop
+            of single pictures that take 0.5 ms or more: the next call finds them awake. In that
+            time every thread but the caller's keeps a core busy. Changes no bit of a result.
         offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
 
     Raises:
@@ -57,13 +61,15 @@ def load(
         PackageMissingError: "hf://" needs huggingface_hub.
         DeviceError: A device asked for by name cannot be had, or does not run the graphs.
         InputTypeError: `model` is no name and no path, or another argument of the wrong type.
-        InputError: `threads` is below 1, there is no such device or precision, or the reference
-            to the Hub is none.
+        InputError: `threads` is below 1, or 1 with `spin`, there is no such device or precision, or
+            the reference to the Hub is none.
     """
     if not isinstance(model, str | os.PathLike):
         raise InputTypeError(f"model must be a name or a path, got {type(model).__name__}")
     folder = _find(model, offline)
-    chosen = pick(device, providers, strict=strict)
+    if spin and threads == 1:
+        raise InputError("spin keeps threads awake between calls, and threads=1 has none to keep")
+    chosen = pick(device, providers, strict=strict)._replace(spin=spin)
     return Autoencoder(folder, device=chosen, threads=threads, precision=precision)
 
 

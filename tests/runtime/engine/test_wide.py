@@ -1,5 +1,6 @@
 """Rows so large that onnxruntime's own threads share the work within one."""
 
+import copy
 import multiprocessing
 import os
 import subprocess
@@ -119,3 +120,39 @@ def test_a_spawned_pool_beside_it(wide):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(abs, (-1,)) == 1
     assert wide.decode(np.zeros((1, 16))).shape == (1, 28, 28)
+
+
+IDLE = """
+import sys, time, numpy as np, vae_onnx
+from vae_onnx.engine import graph
+graph.WIDE = 1
+model = vae_onnx.load("mnist-vae-16d", threads=2, spin=sys.argv[1] == "spin")
+z = np.zeros((1, 16), np.float32)
+used = 0
+for _ in range(20):
+    model.decode(z)
+    start = time.process_time()
+    time.sleep(0.03)
+    used += time.process_time() - start
+print(used / (20 * 0.03))
+"""
+
+
+@pytest.mark.parametrize(("how", "least", "most"), [("spin", 0.2, 1.1), ("sleep", 0.0, 0.1)])
+def test_threads_stay_awake_between_calls_only_where_that_is_asked_for(how, least, most):
+    command = [sys.executable, "-c", IDLE, how]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert least <= float(done.stdout) <= most
+
+
+def test_spin_changes_no_bit_and_stays_with_copies():
+    plain, model = (vae_onnx.load("mnist-vae", threads=2, spin=spin) for spin in (False, True))
+    z = np.random.default_rng(0).standard_normal((100, 2), np.float32)
+    np.testing.assert_array_equal(model.decode(z), plain.decode(z))
+    assert copy.copy(model).decoder.graph._reopening.device.spin
+    assert not copy.copy(plain).decoder.graph._reopening.device.spin
+
+
+def test_spin_of_one_thread_is_refused():
+    with pytest.raises(vae_onnx.InputError, match="spin keeps threads awake"):
+        vae_onnx.load("mnist-vae", threads=1, spin=True)
