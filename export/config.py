@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 from export.errors import ConfigError
 
@@ -14,10 +14,33 @@ DRAWS = 16  # samples of a VAE's noise per test image
 NOISE_SEED = 0  # of that noise
 BATCH = 1000  # images that are evaluated at once; has no influence on the result
 
-DATASETS = ("fashion-mnist", "mnist")
+GREY, COLOUR = 1, 3  # channels
+
+
+class Shape(NamedTuple):
+    """The pictures of a data set."""
+
+    channels: int
+    side: int
+    any_size: bool = False  # they are larger, and come in whatever size is asked for
+
+
+DATASETS: Final = {
+    "fashion-mnist": Shape(GREY, 28),
+    "mnist": Shape(GREY, 28),
+    "kmnist": Shape(GREY, 28),
+    "emnist": Shape(GREY, 28),
+    "cifar10": Shape(COLOUR, 32),
+    "svhn": Shape(COLOUR, 32),
+    "celeba": Shape(COLOUR, 64, any_size=True),
+}
 FOLDER = "folder:"  # before the path of a user's own images
 Kind = Literal["vae", "ae"]
 KINDS: Final = {"vae": "variational autoencoder (VAE)", "ae": "plain autoencoder (AE)"}
+Network = Literal["mlp", "conv"]
+Likelihood = Literal["bernoulli", "gaussian"]
+Ground = Literal["white", "black"]
+Fit = Literal["crop", "pad"]
 Device = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["linear", "constant"]
 TrainOn = Literal["train", "all"]
@@ -31,17 +54,49 @@ class Recipe:
     """Everything but the kind of model: what a VAE and the AE beside it have in common."""
 
     dataset: str = "fashion-mnist"
-    """Data set to learn: fashion-mnist, mnist, or folder:PATH for pictures of your own, directly
-    in the folder or in folders named after their classes."""
+    """Data set to learn: fashion-mnist, mnist, kmnist, emnist (its digits and letters in 47
+    classes), cifar10, svhn, celeba, or folder:PATH for pictures of your own, directly in the folder
+    or in folders named after their classes."""
 
-    image_size: int = 28
-    """Side in pixels of the grey squares that the pictures of folder:PATH are made to."""
+    colour: bool = False
+    """Take the pictures of folder:PATH in colour, not grey."""
+
+    image_size: int | None = None
+    """Side in pixels of the squares that the pictures of folder:PATH, or of celeba, are made to: by
+    default 28 for a folder and --network mlp, else 64."""
+
+    ground: Ground | None = None
+    """What is seen through transparent pictures of folder:PATH: "white" or "black". By default
+    white with --colour, and without it whichever differs more from what is drawn there."""
+
+    fit: Fit = "crop"
+    """How the pictures of folder:PATH become squares: "crop" takes the middle, "pad" fills up with
+    the ground."""
+
+    network: Network = "mlp"
+    """What encoder and decoder are: "mlp", the report's, with one hidden layer each, or "conv",
+    residual convolutions."""
 
     hidden_dim: int = 400
-    """Width of the hidden layer of encoder and decoder."""
+    """Width of the hidden layer of an mlp's encoder and decoder."""
+
+    width: int | None = None
+    """Channels of the first level of a conv; the levels below have twice and three times as many.
+    By default 32, above 64 pixels 24."""
+
+    depth: int | None = None
+    """Residual blocks in each level of a conv, by default 1."""
 
     latent_dim: int = 2
-    """Dimensions of the latent space."""
+    """Dimensions of the latent space; of a map of codes, in each of its places."""
+
+    latent_side: int = 0
+    """Side of the map of codes of a conv, for example 8; at 0 the code is flat."""
+
+    likelihood: Likelihood | None = None
+    """p(x | z): "bernoulli", or "gaussian" with one deviation for all pixels, which is learned
+    (Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders, 2021). By default
+    gaussian for colour, else bernoulli."""
 
     epochs: int = 200
     """Passes over the training images."""
@@ -73,6 +128,17 @@ class Recipe:
     moves: int = 1
     """Pixels. The encoder learns as well from images moved by up to this many, up, down, left and
     right, to which the decoder is not adapted; 0 leaves them out."""
+
+    mirror: bool = False
+    """Train on every image as often mirrored, left to right: for what has no left and right."""
+
+    shift: int = 0
+    """Pixels. Train on images moved by up to this many, each time anew, filled up at the edges with
+    what lies there."""
+
+    recolour: float = 0.0
+    """Share of the colour images that are trained on with their channels exchanged at random, so
+    that colours do not matter to shapes."""
 
     train_on: TrainOn = "train"
     """Images to train on: "train" keeps the validation images out; "all" takes them as well, once
@@ -113,25 +179,26 @@ class Recipe:
             ("precision", Precision),
             ("objective", Objective),
             ("train_on", TrainOn),
+            ("network", Network),
+            ("fit", Fit),
         ):
             _check_choice(name, getattr(self, name), get_args(choices))
         if self.dataset not in DATASETS and not re.match(f"{FOLDER}.", self.dataset):
             raise ConfigError(
                 f"dataset must be one of {', '.join(DATASETS)} or folder:PATH, got {self.dataset!r}"
             )
-        if self.image_size != 28 and self.dataset in DATASETS:
-            raise ConfigError(
-                f"image_size is of folder:PATH; {self.dataset} has 28, got {self.image_size}"
-            )
-        for name in ("hidden_dim", "latent_dim", "epochs", "batch_size", "k", "image_size"):
+        self._check_pictures()
+        self._check_network()
+        for name in ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"):
             _check_integer(name, getattr(self, name), minimum=1)
-        for name in ("seed", "kl_warmup", "moves"):
+        for name in ("seed", "kl_warmup", "moves", "shift"):
             _check_integer(name, getattr(self, name), minimum=0)
-        if self.moves >= self.image_size:
-            raise ConfigError(
-                f"moves must be less than the {self.image_size} pixels of an image's side, "
-                f"got {self.moves}"
-            )
+        for name in ("moves", "shift"):
+            if getattr(self, name) >= self.image_shape[1]:
+                raise ConfigError(
+                    f"{name} must be less than the {self.image_shape[1]} pixels of an image's "
+                    f"side, got {getattr(self, name)}"
+                )
         for name in ("lr", "z_lr_factor"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -149,6 +216,66 @@ class Recipe:
                 "beta, kl_warmup and free_bits weigh the kld of the elbo; --objective iwae has "
                 "none: leave them out, or choose --objective elbo"
             )
+
+    def _check_pictures(self) -> None:
+        """Fill in what follows from the data set, and refuse what it cannot have."""
+        shape = DATASETS.get(self.dataset)
+        if shape is not None and not shape.any_size and self.image_size not in (None, shape.side):
+            raise ConfigError(
+                f"image_size is of folder:PATH; {self.dataset} has {shape.side}, "
+                f"got {self.image_size}"
+            )
+        if self.colour and shape is not None and shape.channels == GREY:
+            raise ConfigError(f"colour is of folder:PATH; {self.dataset} is grey")
+        own = 28 if self.network == "mlp" else 64
+        self._set("image_size", shape.side if shape is not None else own)
+        _check_integer("image_size", self.image_size, minimum=1)
+        for name in ("ground", "fit"):
+            if shape is not None and getattr(self, name) != getattr(Recipe, name):
+                raise ConfigError(f"{name} is of folder:PATH, not of {self.dataset}")
+        if self.ground is not None:
+            _check_choice("ground", self.ground, get_args(Ground))
+        elif self.colour:
+            self._set("ground", "white")
+        if not 0 <= self.recolour <= 1:
+            raise ConfigError(f"recolour must be a share from 0 to 1, got {self.recolour!r}")
+        if self.recolour and self.image_shape[0] == GREY:
+            raise ConfigError("recolour is of colour pictures; these are grey")
+
+    def _check_network(self) -> None:
+        """Fill in what follows from the pictures, and refuse what the network does not have."""
+        self._set("likelihood", "bernoulli" if self.image_shape[0] == GREY else "gaussian")
+        _check_choice("likelihood", self.likelihood, get_args(Likelihood))
+        _check_integer("latent_side", self.latent_side, minimum=0)
+        if self.network == "mlp":
+            for name in ("width", "depth", "latent_side"):
+                if getattr(self, name):
+                    raise ConfigError(f"{name} is of --network conv; mlp has hidden_dim")
+            return
+        if self.hidden_dim != Recipe.hidden_dim:
+            raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
+        for name in ("width", "depth"):
+            if getattr(self, name) is not None:
+                _check_integer(name, getattr(self, name), minimum=1)
+
+    def _set(self, name: str, value: object) -> None:
+        """Put in what was not given."""
+        if getattr(self, name) is None:
+            object.__setattr__(self, name, value)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the pictures."""
+        shape = DATASETS.get(self.dataset)
+        channels = shape.channels if shape is not None else COLOUR if self.colour else GREY
+        side = self.image_size
+        assert side is not None  # since it was filled in
+        return channels, side, side
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of the code of one picture: (latent_dim,), or (latent_dim, side, side) of a map."""
+        return (self.latent_dim, *[self.latent_side] * 2 * bool(self.latent_side))
 
     @property
     def validation_name(self) -> str:
@@ -188,16 +315,19 @@ class Recipe:
 
     def flags(self) -> str:
         """The options that give this recipe on the command line; defaults are left out."""
+        given = {"dataset": self.dataset, "network": self.network, "colour": self.colour}
+        default = type(self)(**{**RECIPES[self.network]["best"], **given})
+        told = ("dataset", "kind", *(name for name in given if given[name] != getattr(Recipe, name)))
         return options(
             {
                 field.name: getattr(self, field.name)
                 for field in fields(self)
-                if field.name in ("dataset", "kind") or getattr(self, field.name) != field.default
+                if field.name in told or getattr(self, field.name) != getattr(default, field.name)
             }
         )
 
 
-RECIPES: Final[dict[str, Mapping[str, Any]]] = {
+MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
     "best": {},  # the defaults
     "report": {
         "epochs": 50,
@@ -221,6 +351,16 @@ RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "precision": "bfloat16",
     },
 }
+CONV_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
+    "best": {
+        "network": "conv",
+        "epochs": 60,
+        "batch_size": 128,
+        "lr": 2e-3,
+        "z_lr_factor": 1.0,
+    },
+}
+RECIPES: Final = {"mlp": MLP_RECIPES, "conv": CONV_RECIPES}  # by network
 RecipeName = Literal["best", "report", "speed"]
 
 
@@ -231,15 +371,27 @@ class Config(Recipe):
     kind: Kind = "vae"
     """Variational ("vae") or plain ("ae") autoencoder."""
 
+    name: str = ""
+    """What to call the model; by default after data set, network, kind and dimensions, for example
+    mnist-conv-vae-16d."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice("kind", self.kind, get_args(Kind))
+        if not re.fullmatch(r"[a-z0-9]*(-[a-z0-9]+)*", self.name):
+            raise ConfigError(
+                f"name must be of small letters, digits and single hyphens, got {self.name!r}"
+            )
 
     @property
     def model_name(self) -> str:
         """Name of the model, for example "mnist-vae"; the usual two dimensions go unsaid."""
-        dimensions = "" if self.latent_dim == 2 else f"-{self.latent_dim}d"
-        return f"{self.dataset_name}-{self.kind}{dimensions}"
+        if self.name:
+            return self.name
+        network = "" if self.network == "mlp" else f"-{self.network}"
+        place = f"x{self.latent_side}x{self.latent_side}" if self.latent_side else ""
+        dimensions = "" if self.latent_shape == (2,) else f"-{self.latent_dim}{place}d"
+        return f"{self.dataset_name}{network}-{self.kind}{dimensions}"
 
 
 def place_of(dataset: str) -> Path:
@@ -253,9 +405,14 @@ def place_of(dataset: str) -> Path:
 
 def options(values: Mapping[str, object]) -> str:
     """Write values of a recipe as options of the command line."""
-    return " ".join(
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in values.items()
-    )
+    return " ".join(_option(name, value) for name, value in values.items())
+
+
+def _option(name: str, value: object) -> str:
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {shlex.quote(str(value))}"
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

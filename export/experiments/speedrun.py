@@ -19,7 +19,8 @@ from export import markdown
 from export.config import RECIPES, Config, Device
 from export.data import datasets, known
 from export.errors import ConfigError
-from export.networks.mlp import VAE, build
+from export.networks.autoencoder import VAE
+from export.networks.building import build
 from export.report import evaluate
 from export.training.cpu import tuned
 from export.training.distributed import Group, pick_device

@@ -4,7 +4,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from export.networks.mlp import AE, VAE
+from export.networks.autoencoder import AE, VAE
 from vae_onnx.crossing.folding import surgery
 from vae_onnx.torch.freezing import to_graph
 

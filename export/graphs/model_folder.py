@@ -19,7 +19,7 @@ import vae_onnx
 from export.config import DATASETS, Config
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity
-from export.networks.mlp import AE, VAE, codes, parameters
+from export.networks.autoencoder import AE, VAE, codes, parameters
 from export.report import evaluate
 from export.training import checkpoint, origin, record
 from vae_onnx.crossing import folder

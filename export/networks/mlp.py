@@ -1,4 +1,4 @@
-"""The report's two models: 784-400-2-400-784 with ReLU, variational and plain."""
+"""The report's encoders and decoder: 784-400-2 and 2-400-784 with ReLU."""
 
 import math
 
@@ -6,9 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from export.config import Config
-
-ImageShape = tuple[int, int, int]  # channels, height, width
+from export.networks.autoencoder import ImageShape
 
 
 class Large(nn.Linear):
@@ -59,7 +57,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z to the logits of p(x | z), a Bernoulli for each pixel."""
+    """z to the logits of the means of p(x | z)."""
 
     def __init__(self, image_shape: ImageShape, hidden_dim: int, latent_dim: int) -> None:
         super().__init__()
@@ -70,75 +68,3 @@ class Decoder(nn.Module):
         """Decode z (N, latent_dim) to logits (N, 784)."""
         logits: Tensor = self.logits(self.hidden(z).relu())
         return logits
-
-
-class VAE(nn.Module):
-    """Variational autoencoder with a Gaussian posterior and a standard normal prior."""
-
-    def __init__(self, image_shape: ImageShape, hidden_dim: int, latent_dim: int) -> None:
-        super().__init__()
-        self.image_shape = image_shape
-        self.latent_dim = latent_dim
-        self.encoder = GaussianEncoder(image_shape, hidden_dim, latent_dim)
-        self.decoder = Decoder(image_shape, hidden_dim, latent_dim)
-
-    def forward(self, x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Reconstruct x through one posterior sample an image.
-
-        Args:
-            x: images, (N, 784) or (N, 1, 28, 28), float32 in [0, 1].
-            eps: standard normal noise, (N, latent_dim). It is the caller's, so that the model
-                has no randomness of its own; zeros give the reconstruction from the mean.
-
-        Returns:
-            logits (N, 784), mu (N, latent_dim) and log_var (N, latent_dim).
-        """
-        mu, log_var = self.encoder(x)
-        return self.decoder(reparameterize(mu, log_var, eps)), mu, log_var
-
-
-class AE(nn.Module):
-    """Plain autoencoder: the VAE without noise and without prior."""
-
-    def __init__(self, image_shape: ImageShape, hidden_dim: int, latent_dim: int) -> None:
-        super().__init__()
-        self.image_shape = image_shape
-        self.latent_dim = latent_dim
-        self.encoder = Encoder(image_shape, hidden_dim, latent_dim)
-        self.decoder = Decoder(image_shape, hidden_dim, latent_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct x (N, 784) or (N, 1, 28, 28) as logits (N, 784)."""
-        logits: Tensor = self.decoder(self.encoder(x))
-        return logits
-
-
-def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:
-    """Return z = mu + sigma * eps (..., N, latent_dim), for eps with or without more samples."""
-    return mu + torch.exp(0.5 * log_var) * eps
-
-
-def build(config: Config) -> VAE | AE:
-    """Make the untrained model of a config, ready for use; equal configs give equal weights."""
-    kind = VAE if config.kind == "vae" else AE
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = kind(
-            (1, config.image_size, config.image_size), config.hidden_dim, config.latent_dim
-        )
-    for layer in (model.encoder.hidden, model.decoder.logits):
-        layer.products = getattr(torch, config.precision)
-    return model.eval()
-
-
-@torch.inference_mode()
-def codes(model: VAE | AE, x: Tensor) -> Tensor:
-    """Encode x (N, 784) to one z (N, latent_dim) an image: the AE's code or the VAE's mean."""
-    result = model.encoder(x)
-    z: Tensor = result[0] if isinstance(model, VAE) else result
-    return z
-
-
-def parameters(model: nn.Module) -> int:
-    """Count the trainable numbers of a model."""
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from export import markdown, writing
 from export.errors import ConfigError
-from export.networks.mlp import build, parameters
+from export.networks.autoencoder import parameters
+from export.networks.building import build
 from export.training import record
 from export.training.record import Run
 

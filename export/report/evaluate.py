@@ -12,7 +12,7 @@ import torch
 from export.config import BATCH, DRAWS, NOISE_SEED
 from export.data.datasets import Split
 from export.errors import ConfigError
-from export.networks.mlp import AE, VAE
+from export.networks.autoencoder import AE, VAE
 from export.training import card, origin, record
 from export.training.checkpoint import load_model
 from vae_onnx import Posterior, evaluation

@@ -15,7 +15,7 @@ from torch import Tensor
 import vae_onnx
 from export.data.datasets import Split
 from export.errors import ConfigError
-from export.networks.mlp import AE, VAE, codes
+from export.networks.autoencoder import AE, VAE, codes
 from export.training import origin, record
 from export.training.checkpoint import load_model
 from export.training.curves import STYLE, save, training_curves

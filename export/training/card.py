@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from export import markdown, writing
 from export.config import DATASETS, KINDS, Config
-from export.networks.mlp import build, parameters
+from export.networks.autoencoder import parameters
+from export.networks.building import build
 from export.training import record
 from export.training.record import CURVES, Epoch
 

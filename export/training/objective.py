@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from export.config import Config
-from export.networks.mlp import AE, VAE, reparameterize
+from export.networks.autoencoder import AE, VAE, reparameterize
 
 
 def recon(logits: Tensor, x: Tensor) -> Tensor:

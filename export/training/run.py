@@ -13,7 +13,7 @@ from export.config import Config, Device
 from export.data import datasets
 from export.data.fingerprint import Fingerprint
 from export.errors import RunError
-from export.networks.mlp import parameters
+from export.networks.autoencoder import parameters
 from export.training import card, checkpoint, distributed, origin, record, resuming
 from export.training.cpu import tuned
 from export.training.distributed import Group

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from export.config import BATCH, NOISE_SEED, Config
 from export.errors import DivergedError
-from export.networks.mlp import AE, VAE, build
+from export.networks.autoencoder import AE, VAE
+from export.networks.building import build
 from export.training.distributed import Group
 from export.training.objective import Objective
 from export.training.record import Losses

@@ -15,7 +15,7 @@ from export.config import Config
 from export.experiments.speedrun import SIDE
 from export.graphs.freezing import PictureDecoder
 from export.markdown import table
-from export.networks.mlp import build
+from export.networks.building import build
 from vae_onnx.command.bench import Call, Timing, alternate, bench, milliseconds
 
 MODEL = "mnist-vae"

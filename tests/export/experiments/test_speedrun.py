@@ -5,7 +5,7 @@ from torch.utils.data import DataLoader, Subset
 from export.config import RECIPES, Config
 from export.experiments import speedrun
 from export.experiments.speedrun import Result
-from export.networks.mlp import build
+from export.networks.building import build
 from export.training.objective import Objective
 
 

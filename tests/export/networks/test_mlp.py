@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from export.config import Config
-from export.networks.mlp import AE, VAE, build, parameters
+from export.networks.autoencoder import AE, VAE, parameters
+from export.networks.building import build
 
 
 def test_the_models_of_the_report_have_its_number_of_parameters():

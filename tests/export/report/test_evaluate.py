@@ -8,7 +8,7 @@ from export.config import NOISE_SEED, Config
 from export.data.datasets import Split
 from export.errors import ConfigError
 from export.graphs import model_folder
-from export.networks.mlp import build
+from export.networks.building import build
 from export.report import evaluate
 from export.training import checkpoint, objective
 from export.training.run import train

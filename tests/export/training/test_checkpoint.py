@@ -8,7 +8,8 @@ import torch
 from export import writing
 from export.config import Config
 from export.errors import RunError
-from export.networks.mlp import AE, VAE, build
+from export.networks.autoencoder import AE, VAE
+from export.networks.building import build
 from export.training import checkpoint, record
 
 CONFIG = Config(hidden_dim=8, latent_dim=3)

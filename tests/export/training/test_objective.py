@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from export.config import Config
 from export.errors import ConfigError
-from export.networks.mlp import build
+from export.networks.building import build
 from export.training.objective import Objective, elbo, iwae, kld, penalty, recon
 
 numbers = st.floats(-5, 5)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from export.config import Config
-from export.networks.mlp import build
+from export.networks.building import build
 from export.training import trainer
 from export.training.distributed import Group
 from export.training.objective import Objective
