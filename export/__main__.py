@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 try:
     import tyro
@@ -43,8 +43,9 @@ def train(
     Args:
         config: What to train.
         out: Run folder to write; refused if something is in it.
-        recipe: Options that are not given are as in this recipe: "best" is the defaults,
-            "report" what the published report did, "speed" what comes to its result soonest.
+        recipe: Options that are not given are as in this recipe: "best" is the network's best;
+            of an mlp, "report" is what the published report did, and "speed" what comes to its
+            result soonest.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
         resume: Go on with the run in --out after its last finished epoch.
@@ -211,8 +212,9 @@ def all_(
 
     Args:
         config: What to train.
-        recipe: Options that are not given are as in this recipe: "best" is the defaults,
-            "report" what the published report did, "speed" what comes to its result soonest.
+        recipe: Options that are not given are as in this recipe: "best" is the network's best;
+            of an mlp, "report" is what the published report did, and "speed" what comes to its
+            result soonest.
         out: Folder to write vae/, ae/, figures/ and comparison.md to.
         models: Folder to write the graphs to, a folder for each model; else OUT/models.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
@@ -333,13 +335,27 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def with_recipe(arguments: list[str]) -> list[str]:
-    """Write out the options of `--recipe`, before all others, which overrule them."""
-    words = [word for argument in arguments for word in argument.split("=", 1)]
-    names = [value for option, value in pairwise(words) if option == "--recipe"]
-    name = names[-1] if names else None  # as the parser has it
-    if arguments[:1] not in (["train"], ["all"]) or name not in RECIPES:
+    """Write out the options of `--recipe`, before all others, which overrule them.
+
+    Raises:
+        ConfigError: the network has no such recipe.
+    """
+    if arguments[:1] not in (["train"], ["all"], ["ablation"]):
+        return arguments
+    network, name = _given(arguments, "--network", "mlp"), _given(arguments, "--recipe", "best")
+    if network not in RECIPES or name not in get_args(RecipeName):
         return arguments  # what is wrong with it, the parser says
-    return [*arguments[:1], *shlex.split(options(RECIPES[name])), *arguments[1:]]
+    if name not in RECIPES[network]:
+        raise ConfigError(
+            f"--network {network} has the recipe {', '.join(RECIPES[network])}, got {name}"
+        )
+    return [*arguments[:1], *shlex.split(options(RECIPES[network][name])), *arguments[1:]]
+
+
+def _given(arguments: list[str], option: str, default: str) -> str:
+    """The value of an option, the last as the parser has it."""
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    return [default, *(value for name, value in pairwise(words) if name == option)][-1]
 
 
 @terminal.plain()
@@ -348,8 +364,9 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a piped log, too, shows each epoch in time
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
-    arguments = with_recipe(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        arguments = with_recipe(arguments)
         if os.environ.get("WORLD_SIZE", "1") != "1" and arguments[:1] != ["train"]:
             raise ConfigError(
                 "torchrun starts several processes, which `train` alone knows to share"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 from export.errors import ConfigError
+from export.networks.plan import Plan
 
 DRAWS = 16  # samples of a VAE's noise per test image
 NOISE_SEED = 0  # of that noise
@@ -187,10 +188,10 @@ class Recipe:
             raise ConfigError(
                 f"dataset must be one of {', '.join(DATASETS)} or folder:PATH, got {self.dataset!r}"
             )
-        self._check_pictures()
-        self._check_network()
         for name in ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"):
             _check_integer(name, getattr(self, name), minimum=1)
+        self._check_pictures()
+        self._check_network()
         for name in ("seed", "kl_warmup", "moves", "shift"):
             _check_integer(name, getattr(self, name), minimum=0)
         for name in ("moves", "shift"):
@@ -257,6 +258,7 @@ class Recipe:
         for name in ("width", "depth"):
             if getattr(self, name) is not None:
                 _check_integer(name, getattr(self, name), minimum=1)
+        _ = self.plan  # or it says why there is none
 
     def _set(self, name: str, value: object) -> None:
         """Put in what was not given."""
@@ -271,6 +273,11 @@ class Recipe:
         side = self.image_size
         assert side is not None  # since it was filled in
         return channels, side, side
+
+    @property
+    def plan(self) -> Plan:
+        """The levels of a conv."""
+        return Plan.of(self.image_shape, self.latent_shape, self.width, self.depth)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -317,7 +324,8 @@ class Recipe:
         """The options that give this recipe on the command line; defaults are left out."""
         given = {"dataset": self.dataset, "network": self.network, "colour": self.colour}
         default = type(self)(**{**RECIPES[self.network]["best"], **given})
-        told = ("dataset", "kind", *(name for name in given if given[name] != getattr(Recipe, name)))
+        others = [name for name, value in given.items() if value != getattr(Recipe, name)]
+        told = ("dataset", "kind", *others)
         return options(
             {
                 field.name: getattr(self, field.name)
@@ -360,7 +368,10 @@ CONV_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "z_lr_factor": 1.0,
     },
 }
-RECIPES: Final = {"mlp": MLP_RECIPES, "conv": CONV_RECIPES}  # by network
+RECIPES: Final[dict[str, Mapping[str, Mapping[str, Any]]]] = {
+    "mlp": MLP_RECIPES,
+    "conv": CONV_RECIPES,
+}
 RecipeName = Literal["best", "report", "speed"]
 
 

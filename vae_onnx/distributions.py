@@ -15,6 +15,7 @@ Float64 = npt.NDArray[np.float64]
 
 # A Bernoulli mean that float32 cannot tell from 0 or 1 counts as the last that it can.
 SMALLEST_P: Final = np.finfo(np.float32).tiny  # 1.2e-38: the rarest pixel costs 87.3 nats
+LEVELS: Final = 255  # steps between the darkest and the lightest byte
 SMALLEST_NOT_P: Final = np.float32(2**-24)  # 1 - p: 16.6 nats
 
 
@@ -64,6 +65,18 @@ class Gaussian:
         normaliser = pixels.shape[1] * math.log(self.sigma * math.sqrt(2 * math.pi))
         result: Float64 = -squares / (2 * self.sigma**2) - normaliser
         return result
+
+    def bits_per_dim(self, nats: float, pixels: int) -> float:
+        """Return what -log p(x) of images of so many pixels and channels is in bits for each.
+
+        A density of pixels in [0, 1] tells no probability of one of 256 levels, until the level is
+        spread over its width of 1/255: with u uniform over that, -E[log p(x + u)] + log 255 a
+        pixel is an upper bound of the nats of the level (Theis, van den Oord & Bethge, A note on
+        the evaluation of generative models, 2016, section 3.1). For this distribution the mean
+        over u has the closed form of the deviation's variance, (1/255)^2 / 12.
+        """
+        spread = (1 / LEVELS) ** 2 / 12 / (2 * self.sigma**2)
+        return (nats / pixels + spread + math.log(LEVELS)) / math.log(2)
 
 
 Likelihood = Bernoulli | Gaussian

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks, contract, likelihood
-from vae_onnx.distributions import BERNOULLI, Float64, Likelihood
+from vae_onnx.distributions import BERNOULLI, Float64, Gaussian, Likelihood
 from vae_onnx.engine import stream
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
@@ -157,7 +157,8 @@ def losses(
 
     Returns:
         "images", for a VAE "draws" and "seed"; the means over the images "total", "recon" and for
-        a VAE "kld"; "standard_error" of the total over the images.
+        a VAE "kld"; "standard_error" of the total over the images; of a Gaussian p(x | z)
+        "bits_per_dim", the total as bits a pixel and channel of 8 bits.
     """
     return _losses(x, codes, decode, settings or Settings(), None, px)[0]
 
@@ -235,6 +236,7 @@ def table(name: str, result: dict[str, Any]) -> str:
     names = {
         "total": "total = -ELBO" if vae else "total = recon",
         **parts,
+        "bits_per_dim": "the same in bits per dimension of 8-bit pixels",
         "log_px_importance": f"log p(x), importance-weighted, k = {result.get('k')}",
         "log_px": "log p(x), exact",
         "inference_gap": "inference gap, log p(x) - ELBO",
@@ -277,6 +279,8 @@ def _losses(
     total = sum(parts.values(), np.zeros(len(x)))
     means = {name: float(values.mean()) for name, values in parts.items()}
     figures = {"total": float(total.mean()), **means, "standard_error": _standard_error(total)}
+    if isinstance(px, Gaussian):
+        figures["bits_per_dim"] = px.bits_per_dim(figures["total"], math.prod(x.shape[1:]))
     return {"images": len(x), **noise, **figures}, -total
 
 

@@ -1,5 +1,6 @@
 """How long the report's result takes: our loop beside the report's own, in turns."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from torchvision.transforms import ToTensor
 from tqdm import tqdm
 
 from export import markdown
-from export.config import RECIPES, Config, Device
+from export.config import MLP_RECIPES, Config, Device
 from export.data import datasets, known
 from export.errors import ConfigError
 from export.networks.autoencoder import VAE
@@ -75,8 +76,8 @@ def speedrun(
         raise ConfigError("speedrun takes at least one seed, such as --seeds 0, got none")
     if page:
         markdown.fill(page, SECTION)
-    configs = [Config(**RECIPES["speed"], seed=seed) for seed in seeds]
-    x = load(Config(**RECIPES["speed"]), data_dir, pick_device(device)).train
+    configs = [Config(**MLP_RECIPES["speed"], seed=seed) for seed in seeds]
+    x = load(Config(**MLP_RECIPES["speed"]), data_dir, pick_device(device)).train
     test = datasets.load_test("fashion-mnist", data_dir)
     loader = report_loader(data_dir)
     results = []
@@ -121,7 +122,7 @@ def report_epoch(
     loader: DataLoader[tuple[Tensor, int]], device: torch.device | str = "cpu"
 ) -> None:
     """One epoch of the report's VAE as it was trained there."""
-    config = Config(**RECIPES["report"])
+    config = Config(**MLP_RECIPES["report"])
     model = build(config).to(device)
     assert isinstance(model, VAE)
     optimizer = Adam(model.parameters(), lr=config.lr)
@@ -148,7 +149,7 @@ def matmul_seconds(images: int, config: Config) -> float:
     An image costs two products with every large matrix forward and backward, bar the gradient of
     the encoder's input, which nobody needs; moved images do without that of the decoder's weights.
     """
-    pixels, hidden = config.image_size**2, config.hidden_dim
+    pixels, hidden = math.prod(config.image_shape), config.hidden_dim
     products = 5 + (4 if config.moves else 0)
     operations = 2.0 * pixels * hidden * products * images
     a, b = torch.randn(2, SIDE, SIDE)

@@ -22,7 +22,7 @@ class PictureDecoder(nn.Module):
         self.image_shape = model.image_shape
 
     def forward(self, z: Tensor) -> Tensor:
-        """Decode z (N, latent_dim) to x_recon (N, channels, height, width) in [0, 1]."""
+        """Decode z (N, *latent_shape) to x_recon (N, channels, height, width) in [0, 1]."""
         p = (1 + (-self.decoder(z)).exp()).reciprocal()
         x_recon: Tensor = p.unflatten(1, self.image_shape)
         return x_recon

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 import vae_onnx
-from export.config import DATASETS, Config
+from export.config import DATASETS, GREY, Config
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity
 from export.networks.autoencoder import AE, VAE, codes, parameters
@@ -79,16 +79,19 @@ def describe(
 ) -> dict[str, str]:
     """Return what both graphs say of the model, for a host that has nothing but the file."""
     known = config.dataset in DATASETS
-    low, high = np.quantile(z_train.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
+    ink = known and config.image_shape[0] == GREY
+    channels = z_train.movedim(1, -1).reshape(-1, z_train.shape[1])  # of a map, over all its places
+    low, high = np.quantile(channels.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
     told = {
         "name": config.model_name,
         "kind": config.kind,
         "dataset": config.public().dataset,  # "folder:mnist" for pictures in a folder called mnist
         "class_names": json.dumps(class_names),
         "pixel_range": "0.0 to 1.0",
-        "polarity": "0.0 paper, 1.0 ink" if known else "0.0 black, 1.0 white",
-        "likelihood": "Bernoulli, x_recon is its mean",
+        "polarity": "0.0 paper, 1.0 ink" if ink else "0.0 black, 1.0 white",
         "prior": "N(0, I)" if config.kind == "vae" else "none",
+        **likelihood(model),
+        **how_read(config),
         "fingerprint": fingerprint(model),
         "latent_range": json.dumps([low, high]),
         "version": vae_onnx.__version__,
@@ -97,6 +100,23 @@ def describe(
     parts = ("total", "recon", "kld") if config.kind == "vae" else ("total", "recon")
     nats = {f"test_{part}": f"{metrics[part]:.2f}" for part in parts}
     return told | nats
+
+
+def likelihood(model: VAE | AE) -> dict[str, str]:
+    """Return what the graphs say of p(x | z)."""
+    if model.log_sigma is None:
+        return {"likelihood": "Bernoulli, x_recon is its mean"}
+    return {
+        "likelihood": "Gaussian, x_recon is its mean",
+        "sigma": f"{float(model.log_sigma.exp()):.9g}",
+    }
+
+
+def how_read(config: Config) -> dict[str, str]:
+    """Return how pictures in a folder were made to squares; nothing of a known data set."""
+    if config.dataset in DATASETS:
+        return {}
+    return {"fit": config.fit, **({"ground": config.ground} if config.ground else {})}
 
 
 def fingerprint(model: VAE | AE) -> str:

@@ -1,10 +1,12 @@
 """An encoder and a decoder of any network as one model, variational or plain."""
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+FIRST_SIGMA: Final = 0.2  # of pixels about pictures of one grey; it is learned
 ImageShape = tuple[int, int, int]  # channels, height, width
 
 
@@ -84,7 +86,7 @@ class AE(nn.Module):
 
 
 def _log_sigma() -> nn.Parameter:
-    return nn.Parameter(torch.tensor(math.log(0.2)))
+    return nn.Parameter(torch.tensor(math.log(FIRST_SIGMA)))
 
 
 def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:

@@ -8,94 +8,39 @@ therefore draws no checkerboard.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from export.errors import ConfigError
-from export.networks.autoencoder import ImageShape
+from export.networks.plan import Plan
 
-SMALLEST: Final = range(4, 8)  # sides of the last map: what halving comes to
-LARGEST: Final = 128
 GROUP: Final = 8  # channels that a GroupNorm takes together
 NARROW: Final = 16  # channels of the last map as the dense layer reads it
 DENSE: Final = 256  # width of that layer
-FINE: Final = 16  # channels at the full size, before the pixels themselves
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The levels between a picture and its code."""
-
-    image_shape: ImageShape
-    latent_shape: tuple[int, ...]
-    sides: tuple[int, ...]  # of the maps, the largest first: half the picture's, its quarter, ...
-    widths: tuple[int, ...]  # channels of each
-    depth: int  # residual blocks a level
-
-    @classmethod
-    def of(
-        cls,
-        image_shape: ImageShape,
-        latent_shape: tuple[int, ...],
-        width: int | None,
-        depth: int | None,
-    ) -> Self:
-        """Plan a network.
-
-        Args:
-            image_shape: (channels, side, side).
-            latent_shape: (latent_dim,), or (latent_dim, side, side) of a map of codes.
-            width: channels of the first level; the others have twice and three times as many.
-                None: 32, and 24 above 64 pixels, where a level takes four times as long.
-            depth: residual blocks a level. None: 1.
-
-        Raises:
-            ConfigError: the side cannot be halved down to 4 to 7, or never is the code's.
-        """
-        side = image_shape[1]
-        if side not in sizes():
-            near = sorted(sizes(), key=lambda size: (abs(size - side), size))[:2]
-            raise ConfigError(
-                f"image_size of --network conv must be 4, 5, 6 or 7 times a power of two, from 16 "
-                f"to {LARGEST}: it is halved down to a map of 4 to 7. Got {side}; "
-                f"{' or '.join(map(str, sorted(near)))} is near"
-            )
-        sides = [side // 2]
-        least = latent_shape[1] if len(latent_shape) == 3 else SMALLEST.stop - 1
-        while sides[-1] > least:
-            sides.append(sides[-1] // 2)
-        if len(latent_shape) == 3 and sides[-1] != least:
-            possible = [size for size in _halves(side)]
-            raise ConfigError(
-                f"latent_side must be one of {', '.join(map(str, possible))} for pictures of "
-                f"{side} pixels, or 0 for a flat code, got {least}"
-            )
-        width = width or (32 if side <= 64 else 24)
-        widths = [width * min(level + 1, 3) for level in range(len(sides))]
-        return cls(image_shape, latent_shape, tuple(sides), tuple(widths), depth or 1)
-
-
-def sizes() -> list[int]:
-    """The sides of pictures that the network takes."""
-    powers = [2**power for power in range(2, 6)]
-    return sorted({least * power for least in SMALLEST for power in powers} & set(range(LARGEST + 1)))
-
-
-def _halves(side: int) -> list[int]:
-    halves = []
-    while side % 2 == 0 and side // 2 >= SMALLEST.start:
-        side //= 2
-        halves.append(side)
-    return halves
 
 
 def norm(channels: int) -> nn.GroupNorm:
     """GroupNorm in groups of 8 channels, or of as many as divide them."""
-    groups = next(count for count in range(max(1, channels // GROUP), 0, -1) if channels % count == 0)
+    groups = next(
+        count for count in range(max(1, channels // GROUP), 0, -1) if channels % count == 0
+    )
     return nn.GroupNorm(groups, channels)
+
+
+class Conv(nn.Conv2d):
+    """A convolution whose products may be of shorter numbers in training, as of `mlp.Large`."""
+
+    products: torch.dtype = torch.float32
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (N, in_channels, height, width) to (N, out_channels, ...)."""
+        if not self.training or self.products == torch.float32:
+            return super().forward(x)
+        bias = None if self.bias is None else self.bias.to(self.products)
+        short = x.to(self.products), self.weight.to(self.products)
+        result: Tensor = self._conv_forward(*short, bias)
+        return result.to(x.dtype)
 
 
 class Block(nn.Module):
@@ -103,11 +48,10 @@ class Block(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(norm(width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
-        self.second = nn.Sequential(norm(width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1))
-        last = self.second[2]
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        self.first = nn.Sequential(norm(width), nn.SiLU(), Conv(width, width, 3, padding=1))
+        self.second = nn.Sequential(norm(width), nn.SiLU(), Conv(width, width, 3, padding=1))
+        for weights in self.second[2].parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, width, side, side) to the same shape."""
@@ -129,14 +73,17 @@ class Trunk(nn.Module):
         layers: list[nn.Module] = []
         for level, width in enumerate(plan.widths):
             size, padding = (4, 1) if level == 0 else (2, 0)
-            layers += [nn.Conv2d(before[level], width, size, stride=2, padding=padding)]
+            layers += [Conv(before[level], width, size, stride=2, padding=padding)]
             layers += blocks(width, plan.depth)
         self.levels = nn.Sequential(*layers, norm(plan.widths[-1]), nn.SiLU())
         self.image_shape = plan.image_shape
         if len(plan.latent_shape) == 1:
             narrow = NARROW * plan.sides[-1] ** 2
             self.read: nn.Module = nn.Sequential(
-                nn.Conv2d(plan.widths[-1], NARROW, 1), nn.Flatten(), nn.Linear(narrow, DENSE), nn.SiLU()
+                Conv(plan.widths[-1], NARROW, 1),
+                nn.Flatten(),
+                nn.Linear(narrow, DENSE),
+                nn.SiLU(),
             )
         else:
             self.read = nn.Identity()
@@ -196,18 +143,18 @@ class Decoder(nn.Module):
                 nn.SiLU(),
                 nn.Linear(DENSE, NARROW * side**2),
                 nn.Unflatten(1, (NARROW, side, side)),
-                nn.Conv2d(NARROW, top, 1),
+                Conv(NARROW, top, 1),
             )
         else:
             self.hidden = nn.Conv2d(plan.latent_shape[0], top, 1)
             self.write = nn.Identity()
         layers = blocks(top, plan.depth)
         for width, wider in zip(plan.widths[-2::-1], plan.widths[:0:-1], strict=True):
-            layers += [nn.Conv2d(wider, 4 * width, 1), nn.PixelShuffle(2)]
+            layers += [Conv(wider, 4 * width, 1), nn.PixelShuffle(2)]
             layers += blocks(width, plan.depth)
         layers += [norm(plan.widths[0]), nn.SiLU()]
-        layers += [nn.Conv2d(plan.widths[0], 4 * FINE, 3, padding=1), nn.PixelShuffle(2), nn.SiLU()]
-        layers += [nn.Conv2d(FINE, plan.image_shape[0], 3, padding=1)]
+        layers += [Conv(plan.widths[0], 4 * plan.image_shape[0], 3, padding=1)]
+        layers += [nn.PixelShuffle(2)]
         self.levels = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:

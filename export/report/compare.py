@@ -56,5 +56,6 @@ def _column(run: Run) -> dict[str, str]:
         "test, total": f"{metrics['total']:.2f} ± {metrics['standard_error']:.2f}",
         "test, recon": f"{metrics['recon']:.2f}",
         "test, kld": f"{metrics['kld']:.2f}" if "kld" in metrics else "-",
+        "test, squared error per pixel": f"{metrics['mse']:.4f}" if "mse" in metrics else "-",
         "seconds per epoch": f"{seconds:.1f}",
     }

@@ -16,6 +16,7 @@ from export.networks.autoencoder import AE, VAE
 from export.training import card, origin, record
 from export.training.checkpoint import load_model
 from vae_onnx import Posterior, evaluation
+from vae_onnx.distributions import BERNOULLI, Gaussian, Likelihood
 from vae_onnx.engine import progress
 from vae_onnx.engine.graph import Array
 from vae_onnx.evaluation import Settings
@@ -35,13 +36,14 @@ def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
         standard error of the total over images.
     """
     settings = Settings(draws=draws, seed=NOISE_SEED)
-    result = evaluation.losses(test.x.numpy(), encode(model, test), decoder(model), settings)
+    x = test.x.numpy()
+    result = evaluation.losses(x, encode(model, test), decoder(model), settings, likelihood(model))
     return {"split": "test", **result}
 
 
 @torch.inference_mode()
 def encode(model: VAE | AE, images: Split) -> Posterior | Array:
-    """Encode all images: q(z | x) of a VAE, z (N, latent_dim) of an AE."""
+    """Encode all images: q(z | x) of a VAE, z (N, *latent_shape) of an AE."""
     batches = [model.encoder(x) for x in torch.split(images.x, BATCH)]
     if isinstance(model, VAE):
         mu, log_var = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
@@ -50,8 +52,13 @@ def encode(model: VAE | AE, images: Split) -> Posterior | Array:
     return z
 
 
+def likelihood(model: VAE | AE) -> Likelihood:
+    """What p(x | z) is, whose means the decoder gives."""
+    return BERNOULLI if model.log_sigma is None else Gaussian(float(model.log_sigma.exp()))
+
+
 def decoder(model: VAE | AE) -> Decode:
-    """The decoder on arrays: z (M, latent_dim) to the means of p(x | z), (M, pixels)."""
+    """The decoder on arrays: z (M, *latent_shape) to the means of p(x | z), (M, pixels)."""
 
     @torch.inference_mode()
     def decode(z: Array) -> Array:
@@ -101,6 +108,7 @@ def evaluate(
         test.labels.numpy(),
         settings,
         progress.track,
+        likelihood(model),
     )
     result = {"split": "test", **result}
     record.write_metrics(run, result)

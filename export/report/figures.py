@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import matplotlib as mpl
 import numpy as np
@@ -22,12 +22,10 @@ from export.training.curves import STYLE, save, training_curves
 from vae_onnx import latent
 from vae_onnx.engine.graph import Array
 
-if TYPE_CHECKING:
-    pass
-
 SEED: Final = 0
 EXAMPLES: Final = 10  # images that are shown with their reconstructions
 SAMPLES: Final = (10, 20)  # rows and columns of prior samples
+PAIRS, FRAMES = 5, 10  # of images to interpolate between, and pictures from one to the other
 GRID_SIDE: Final = 20
 
 # Paul Tol's "muted" scheme, which the colour-blind can tell apart, and black as the tenth.
@@ -79,13 +77,16 @@ def write(
             f"both runs must be of one data set; {vae_run} is of {vae_config.dataset} "
             f"and {ae_run} of {ae_config.dataset}"
         )
-    test = origin.of_run(vae_run, vae_config, data_dir, dataset).test
+    images = origin.of_run(vae_run, vae_config, data_dir, dataset)
+    test = images.test
     with mpl.rc_context(STYLE):
         for kind, run, config in (("AE", ae_run, ae_config), ("VAE", vae_run, vae_config)):
             curves = training_curves(config, record.read_history(run))
             save(out / f"{kind}_training_curves.png", curves)
         save(out / "reconstructions.png", reconstructions(vae, ae, test))
+        save(out / "reconstructions_of_training.png", reconstructions(vae, ae, images.train))
         save(out / "VAE_prior_samples.png", prior_samples(vae))
+        save(out / "VAE_interpolation.png", interpolation(vae, test))
         for kind, model in (("AE", ae), ("VAE", vae)):
             path = out / f"{kind}_latent_space_2d.png"
             if _is_flat(model, path):
@@ -125,11 +126,11 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
 
 
 def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
-    """Test images, of as many classes as there are, above what the AE and the VAE make of them."""
+    """Images, of as many classes as there are, above what the AE and the VAE make of them."""
     chosen = _one_of_each(test.labels.tolist())[:EXAMPLES]
     x = test.x[chosen]
     rows = {
-        "original": x.reshape(-1, *vae.image_shape[1:]).numpy(),
+        "original": _pictures(vae, x),
         "AE": _decode(ae, codes(ae, x)),
         "VAE": _decode(vae, codes(vae, x)),
     }
@@ -154,11 +155,27 @@ def prior_samples(vae: VAE) -> Figure:
     """What the decoder makes of z drawn from the prior N(0, I)."""
     generator = torch.Generator().manual_seed(SEED)
     rows, columns = SAMPLES
-    z = torch.randn(rows * columns, vae.latent_dim, generator=generator)
+    z = torch.randn(rows * columns, *vae.latent_shape, generator=generator)
     figure = Figure(figsize=(10, 5.3))
     axes = figure.add_subplot()
     _picture(axes, vae_onnx.tile(_decode(vae, z), columns))
     axes.set_title("VAE: decoded samples of the prior, z ~ N(0, I)")
+    return figure
+
+
+def interpolation(vae: VAE, test: Split) -> Figure:
+    """Pairs of test images of different classes where there are, and what lies between them."""
+    chosen = _one_of_each(test.labels.tolist())[: 2 * PAIRS]
+    ends = codes(vae, test.x[chosen])
+    half = len(chosen) // 2
+    rows = []
+    for start, end in zip(ends[:half], ends[half:], strict=False):
+        shares = torch.linspace(0, 1, FRAMES).reshape(-1, *[1] * start.dim())
+        rows.append(_decode(vae, start + shares * (end - start)))
+    figure = Figure(figsize=(10, 0.3 + 10 / FRAMES * half))
+    axes = figure.add_subplot()
+    _picture(axes, vae_onnx.tile(np.concatenate(rows), FRAMES))
+    axes.set_title("VAE: from one test image to another, in a straight line between their codes")
     return figure
 
 
@@ -195,13 +212,13 @@ def _apart(spots: Array, least: Array) -> Array:
 
 def _is_flat(model: VAE | AE, path: Path) -> bool:
     """Whether the latent space is a plane; says so where a figure is left out."""
-    if model.latent_dim != 2:
+    if model.latent_shape != (2,):
         print(f"{path.name} left out: it shows two latent dimensions, there are {model.latent_dim}")
-    return model.latent_dim == 2
+    return model.latent_shape == (2,)
 
 
 def _picture(axes: Axes, image: Array) -> None:
-    """Show an image (height, width) in [0, 1] as dark ink on white paper."""
+    """Show an image in [0, 1]: (height, width) as dark ink on white paper, or RGB as it is."""
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
@@ -210,6 +227,11 @@ def _picture(axes: Axes, image: Array) -> None:
 
 @torch.inference_mode()
 def _decode(model: VAE | AE, z: Tensor) -> Array:
-    """Decode z (N, latent_dim) to pictures (N, height, width) in [0, 1]."""
-    pictures: Array = model.decoder(z).sigmoid().reshape(-1, *model.image_shape[1:]).numpy()
-    return pictures
+    """Decode z (N, *latent_shape) to pictures in [0, 1], (N, height, width) or with channels."""
+    return _pictures(model, model.decoder(z).sigmoid())
+
+
+def _pictures(model: VAE | AE, x: Tensor) -> Array:
+    """Images (N, pixels) as pictures to show: (N, height, width), or (N, height, width, 3)."""
+    channels_last: Array = x.reshape(-1, *model.image_shape).movedim(1, -1).numpy()
+    return channels_last[..., 0] if model.image_shape[0] == 1 else channels_last

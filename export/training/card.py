@@ -1,10 +1,11 @@
 """The model card of a run, `README.md` in its folder: what it is, how good, how it came about."""
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
 from export import markdown, writing
-from export.config import DATASETS, KINDS, Config
+from export.config import DATASETS, GREY, KINDS, Config
 from export.networks.autoencoder import parameters
 from export.networks.building import build
 from export.training import record
@@ -43,19 +44,31 @@ def text(config: Config, history: list[Epoch], metrics: dict[str, Any] | None) -
 
 def summary(config: Config, weights: int) -> str:
     """Say in one sentence what a model with so many weights is."""
-    pixels, hidden, latent = config.image_size**2, config.hidden_dim, config.latent_dim
+    pixels, variable = math.prod(config.image_shape), "Bernoulli variable a pixel"
+    if config.likelihood == "gaussian":
+        variable = "Gaussian of one deviation for all pixels"
+    layers = f"{pixels}-{config.hidden_dim}-{config.latent_dim}-{config.hidden_dim}-{pixels}"
+    how = f"{layers} with ReLU"
+    if config.network == "conv":
+        code = "x".join(map(str, config.latent_shape))
+        how = f"residual convolutions from {pictures(config)} to a code of {code} and back"
     return (
-        f"A {KINDS[config.kind]} of {config.told}: "
-        f"{pixels}-{hidden}-{latent}-{hidden}-{pixels} with ReLU, {weights:,} parameters, one "
-        "Bernoulli variable a pixel."
+        f"A {KINDS[config.kind]} of {config.told}: {how}, {weights:,} parameters, one {variable}."
     )
+
+
+def pictures(config: Config) -> str:
+    """Say what the pictures are: "28x28 grey pixels"."""
+    channels, height, width = config.image_shape
+    return f"{height}x{width} {'grey' if channels == GREY else 'RGB'} pixels"
 
 
 def purpose(config: Config) -> str:
     """Say what a model may be used for."""
-    paper = "light ink on dark paper" if config.dataset in DATASETS else "0 for black"
+    ink = config.dataset in DATASETS and config.image_shape[0] == GREY
+    paper = "light ink on dark paper" if ink else "0 for black"
     return (
-        f"Images of {config.image_size}x{config.image_size} grey pixels in [0, 1], {paper}, like "
+        f"Images of {pictures(config)} in [0, 1], {paper}, like "
         "those it was trained on. Whatever else it is shown, it explains as one of those; "
         f"{'log p(x)' if config.kind == 'vae' else 'recon'} tells how badly. It is a small model "
         "for learning, demonstrations and embedding, not a generator of sharp pictures."
@@ -84,7 +97,11 @@ def results(metrics: dict[str, Any] | None) -> list[str]:
         "log_px": "exact log p(x)",
         "inference_gap": "log p(x) - ELBO",
     }
-    others = {"knn_accuracy": "kNN accuracy of the codes", "mse": "squared error per pixel"}
+    others = {
+        "bits_per_dim": "bits per dimension of 8-bit pixels",
+        "knn_accuracy": "kNN accuracy of the codes",
+        "mse": "squared error per pixel",
+    }
     rows = [[nats[name], f"{metrics[name]:.2f}"] for name in nats if name in metrics]
     rows += [[others[name], f"{metrics[name]:.4f}"] for name in others if name in metrics]
     draws = f", the mean of {metrics['draws']} draws of the noise" if "draws" in metrics else ""
@@ -93,5 +110,6 @@ def results(metrics: dict[str, Any] | None) -> list[str]:
         f"{metrics['images']:,} test images{draws}; standard error of the total over the images: "
         f"{metrics['standard_error']:.2f}.",
         "Nats per image say how well images are explained. Lower is better, and only models of the "
-        "same images can be compared: for grey pixels the least that is possible is not zero.",
+        "same images and the same likelihood can be compared: for grey pixels the least that is "
+        "possible is not zero, and a Gaussian's nats, of a density, may be negative.",
     ]

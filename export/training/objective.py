@@ -23,16 +23,34 @@ def recon(logits: Tensor, x: Tensor) -> Tensor:
     return cross_entropy
 
 
+def gaussian_recon(logits: Tensor, x: Tensor, log_sigma: Tensor) -> Tensor:
+    """Reconstruction term -log p(x | z) in nats, (..., N), of a Gaussian with one sigma for all.
+
+    Its mean is the sigmoid of the logits (..., N, pixels), x (N, pixels) in [0, 1]. With log_sigma,
+    a scalar, learned beside the weights, beta needs no tuning: at its optimum sigma^2 is the mean
+    squared error (Rybkin, Daniilidis & Levine, Simple and Effective VAE Training with Calibrated
+    Decoders, 2021, section 3). A density, so that it may be negative.
+    """
+    squares = (logits.sigmoid() - x).square().sum(dim=-1)
+    constant = x.shape[-1] * (log_sigma + 0.5 * math.log(2 * math.pi))
+    return 0.5 * squares * (-2 * log_sigma).exp() + constant
+
+
+def recon_by(logits: Tensor, x: Tensor, log_sigma: Tensor | None) -> Tensor:
+    """The reconstruction term of a Gaussian, or where there is no sigma of a Bernoulli."""
+    return recon(logits, x) if log_sigma is None else gaussian_recon(logits, x, log_sigma)
+
+
 def kld(mu: Tensor, log_var: Tensor) -> Tensor:
-    """KL(q(z | x) || N(0, I)) in nats, (N,), from mu and log_var (N, latent_dim). Never negative.
+    """KL(q(z | x) || N(0, I)) in nats, (N,), from mu and log_var (N, *latent_shape), at least 0.
 
     The closed form for two Gaussians, appendix B of the paper.
     """
-    return _kld_by_dimension(mu, log_var).sum(dim=1)
+    return _kld_by_dimension(mu, log_var).flatten(1).sum(dim=1)
 
 
 def _kld_by_dimension(mu: Tensor, log_var: Tensor) -> Tensor:
-    """The kld of each latent dimension, (N, latent_dim); expm1 keeps small ones exact."""
+    """The kld of each latent dimension, (N, *latent_shape); expm1 keeps small ones exact."""
     return 0.5 * (mu.square() + log_var.expm1() - log_var)
 
 
@@ -61,7 +79,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def elbo(logits: Tensor, x: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
-    """Evidence lower bound in nats, (N,). Higher is better; train on -elbo.mean()."""
+    """Evidence lower bound of a Bernoulli p(x | z) in nats, (N,). Higher is better."""
     return -(recon(logits, x) + kld(mu, log_var))
 
 
@@ -92,11 +110,11 @@ class Objective(nn.Module):
         """Return the loss, a scalar in nats per image to be minimised, and its terms for the log.
 
         Args:
-            x: images, (N, 784) float32 in [0, 1].
-            x_in: what the encoder sees of them, (N, 784).
-            eps: the VAE's standard normal noise, (k, N, latent_dim); an AE does not look at it.
+            x: images, (N, pixels) float32 in [0, 1].
+            x_in: what the encoder sees of them, (N, pixels).
+            eps: the VAE's standard normal noise, (k, N, *latent_shape); an AE does not look at it.
             kl_weight: weight of the kld at this step, the config's `beta` unless given.
-            frozen_decoder: whether the gradient leaves out the decoder's weights.
+            frozen_decoder: whether the gradient leaves out the decoder's weights and sigma.
 
         Returns:
             The loss, and the terms "recon" and for a VAE "kld", detached, (N,) each: means over
@@ -104,12 +122,15 @@ class Objective(nn.Module):
         """
         model, config = self.model, self.config
         decoder = frozen(model.decoder) if frozen_decoder else model.decoder
+        log_sigma: Tensor | None = model.log_sigma
+        if frozen_decoder and log_sigma is not None:
+            log_sigma = log_sigma.detach()
         if isinstance(model, AE):
-            values = recon(decoder(model.encoder(x_in)), x)
+            values = recon_by(decoder(model.encoder(x_in)), x, log_sigma)
             return values.mean(), {"recon": values.detach()}
         mu, log_var = model.encoder(x_in)
         z = reparameterize(mu, log_var, eps)
-        recons = recon(decoder(z), x)
+        recons = recon_by(decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2]), x, log_sigma)
         logged = {"recon": recons.detach().mean(dim=0), "kld": kld(mu, log_var).detach()}
         if config.objective == "iwae":
             return -iwae(z, mu, log_var, recons).mean(), logged
@@ -118,7 +139,7 @@ class Objective(nn.Module):
 
 
 def penalty(mu: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
-    """The kld's part in the loss, a scalar in nats per image, from mu and log_var (N, latent_dim).
+    """The kld's part in the loss, a scalar in nats per image; mu and log_var (N, *latent_shape).
 
     A latent dimension whose kld, averaged over the batch, is below `free_bits` counts as that much
     and is left alone by the gradient (Kingma et al., Improved Variational Inference with Inverse
@@ -130,16 +151,19 @@ def penalty(mu: Tensor, log_var: Tensor, free_bits: float) -> Tensor:
 def iwae(z: Tensor, mu: Tensor, log_var: Tensor, recons: Tensor) -> Tensor:
     """The importance-weighted bound on log p(x) in nats, (N,). Higher is better.
 
-    Burda et al., Importance Weighted Autoencoders, 2016, equation 8, from z (k, N, latent_dim) and
-    recons (k, N). Its gradient for the encoder is the doubly reparameterised one of Tucker et al.,
-    Doubly Reparameterized Gradient Estimators, 2019, equation 6: unlike the plain one its
+    Burda et al., Importance Weighted Autoencoders, 2016, equation 8, from z (k, N, *latent_shape)
+    and recons (k, N). Its gradient for the encoder is the doubly reparameterised one of Tucker et
+    al., Doubly Reparameterized Gradient Estimators, 2019, equation 6: unlike the plain one its
     signal-to-noise ratio does not fall with k.
     """
-    mu, log_var = mu.detach(), log_var.detach()  # the score of q has no part in that gradient
-    log_q = -0.5 * ((z - mu).square() / log_var.exp() + log_var).sum(dim=2)
-    log_prior = -0.5 * z.square().sum(dim=2)  # log(2 pi) cancels in the ratio
+    # The score of q has no part in that gradient.
+    mu, log_var = mu.detach().flatten(1), log_var.detach().flatten(1)
+    flat = z.flatten(2)
+    log_q = -0.5 * ((flat - mu).square() / log_var.exp() + log_var).sum(dim=2)
+    log_prior = -0.5 * flat.square().sum(dim=2)  # log(2 pi) cancels in the ratio
     log_w = log_prior - recons - log_q
     share = log_w.detach().softmax(dim=0)
     if z.requires_grad:
-        z.register_hook(lambda gradient: share.unsqueeze(2) * gradient)  # type: ignore[no-untyped-call]
+        share = share.reshape(*share.shape, *[1] * (z.dim() - 2))
+        z.register_hook(lambda gradient: share * gradient)  # type: ignore[no-untyped-call]
     return log_w.logsumexp(dim=0) - math.log(len(z))

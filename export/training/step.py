@@ -14,9 +14,9 @@ WARM_UPS: Final = 3  # runs before one is recorded, in which libraries set thems
 class Batch(NamedTuple):
     """Images and the noise of one step."""
 
-    x: Tensor  # (N, 784)
-    x_in: Tensor  # (N, 784), what the encoder sees of them
-    eps: Tensor  # (k, N, latent_dim)
+    x: Tensor  # (N, pixels)
+    x_in: Tensor  # (N, pixels), what the encoder sees of them
+    eps: Tensor  # (k, N, *latent_shape)
 
     def part(self, rows: slice) -> "Batch":
         """Some of the images."""

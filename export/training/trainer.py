@@ -1,5 +1,6 @@
 """The training itself: a model, its optimiser, and passes over images that lie on the device."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any, Final
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.optim import Adam
 from tqdm import tqdm
 
-from export.config import BATCH, NOISE_SEED, Config
+from export.config import BATCH, GREY, NOISE_SEED, Config
 from export.errors import DivergedError
 from export.networks.autoencoder import AE, VAE
 from export.networks.building import build
@@ -20,6 +21,7 @@ from export.training.objective import Objective
 from export.training.record import Losses
 from export.training.step import Batch, Recorded, Step
 
+ORDERS: Final = torch.tensor(list(itertools.permutations(range(3))))  # of red, green and blue
 BYTE_DEVIATION: Final = math.sqrt((256**2 - 1) / 12)  # of a random byte
 
 
@@ -41,6 +43,10 @@ class Trainer:
     def train_epoch(self, x: Tensor, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.
 
+        Args:
+            x: images (N, pixels), uint8 or float32 in [0, 1].
+            epoch: counted from 1.
+
         Raises:
             DivergedError: the loss is no longer finite.
         """
@@ -61,7 +67,7 @@ class Trainer:
             weight = torch.full((), kl_weight(config, step, len(batches)), device=x.device)
             # Every process draws the whole batch and takes its share: any number meets the same.
             share, counted = group.share(len(rows))
-            images = x.index_select(0, rows)
+            images = noise.varied(as_float(x.index_select(0, rows)))
             batch = noise.batch(images).part(share)
             moved = noise.batch(noise.move(images)).part(share) if config.moves else None
             # The gradients are averaged over the processes, whose shares may differ.
@@ -93,13 +99,17 @@ class Trainer:
         # Free bits shape the gradient; whether a model is better is another question.
         objective = Objective(self.model, replace(config, free_bits=0.0))
         eps = torch.randn(
-            config.k, len(x), config.latent_dim, generator=torch.Generator().manual_seed(NOISE_SEED)
+            config.k,
+            len(x),
+            *config.latent_shape,
+            generator=torch.Generator().manual_seed(NOISE_SEED),
         ).to(x.device)
         steps = _Steps(group)
         for images, noise in zip(
             torch.split(x, BATCH), torch.split(eps, BATCH, dim=1), strict=True
         ):
             share, counted = group.share(len(images))
+            images = as_float(images)
             batch = Batch(images, images, noise).part(share)
             loss, terms = objective(*batch)
             steps.add(counted, {"loss": loss, **terms})
@@ -108,7 +118,7 @@ class Trainer:
 
 def _groups(model: VAE | AE, config: Config) -> list[dict[str, Any]]:
     """The parameters by how fast they learn, the ordinary ones first."""
-    fast = list(model.decoder.hidden.parameters())
+    fast = list(model.decoder.get_submodule("hidden").parameters())  # which reads z
     ordinary = [weights for weights in model.parameters() if all(weights is not f for f in fast)]
     return [
         {"params": ordinary, "lr": config.lr, "factor": 1.0},
@@ -133,23 +143,58 @@ class Noise:
 
     def batch(self, x: Tensor) -> Batch:
         """Put noise on what the encoder sees of x, and draw that of z."""
-        shape = (self._config.k, len(x), self._config.latent_dim)
+        shape = (self._config.k, len(x), *self._config.latent_shape)
         eps = torch.randn(shape, generator=self._host).to(self._device)
         if not self._config.input_noise:
             return Batch(x, x, eps)
         x_in = uniform_noise(x.shape, self._pixels).mul_(self._config.input_noise).add_(x)
         return Batch(x, x_in, eps)
 
+    def varied(self, x: Tensor) -> Tensor:
+        """The images to train on as the config lets them vary; x (N, pixels) where it does not."""
+        config = self._config
+        if not (config.mirror or config.shift or config.recolour):
+            return x
+        pictures = x.view(-1, *config.image_shape)
+        if config.mirror:
+            pictures = torch.where(self._chosen(len(x), 0.5), pictures.flip(3), pictures)
+        if config.recolour:
+            orders = ORDERS[torch.randint(len(ORDERS), (len(x),), generator=self._host)]
+            orders = orders.to(self._device)[:, :, None, None].expand_as(pictures)
+            exchanged = pictures.gather(1, orders)
+            pictures = torch.where(self._chosen(len(x), config.recolour), exchanged, pictures)
+        if config.shift:
+            pictures = self._moved(pictures, config.shift, "replicate")
+        return pictures.flatten(1)
+
+    def _chosen(self, images: int, share: float) -> Tensor:
+        """Whether each of the images is one of this share, (N, 1, 1, 1)."""
+        chosen = torch.rand(images, generator=self._host) < share
+        return chosen.to(self._device)[:, None, None, None]
+
     def move(self, x: Tensor) -> Tensor:
-        """Move the images of x (N, 784) by some pixels, filling in zeros, an eighth all alike."""
-        most, side = self._config.moves, self._config.image_size
-        parts = x.view(-1, side, side).chunk(8)
+        """Move images (N, pixels) by some pixels, an eighth all alike.
+
+        What comes in is 0, paper, or in colour what lies at the edge.
+        """
+        pictures = x.view(-1, *self._config.image_shape)
+        edges = "constant" if self._config.image_shape[0] == GREY else "replicate"
+        return self._moved(pictures, self._config.moves, edges).flatten(1)
+
+    def _moved(self, pictures: Tensor, most: int, edges: str) -> Tensor:
+        parts = pictures.chunk(8)
         offsets = torch.randint(-most, most + 1, (len(parts), 2), generator=self._host).tolist()
-        moved = [
-            F.pad(part, (right, -right, down, -down))
-            for part, (right, down) in zip(parts, offsets, strict=True)
-        ]
-        return torch.cat(moved).flatten(1)
+        side = pictures.shape[-1]
+        moved = []
+        for part, (right, down) in zip(parts, offsets, strict=True):
+            wider = F.pad(part, [most] * 4, mode=edges)
+            moved.append(wider[..., most - down :, most - right :][..., :side, :side])
+        return torch.cat(moved)
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Return images in [0, 1], of bytes as well: whole data sets are held as these."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
 def uniform_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from export.config import RECIPES, Config
+from export.config import MLP_RECIPES, Config
 from export.data import datasets
 from export.experiments import speedrun
 from export.markdown import table
 from export.training.cpu import tuned
 
 ROUNDS = 5
-FLOAT32 = Config(**{**RECIPES["speed"], "precision": "float32"})
+FLOAT32 = Config(**{**MLP_RECIPES["speed"], "precision": "float32"})
 LOOPS = {
-    "the report's recipe, batch 128": Config(**RECIPES["report"]),
-    "the same in bfloat16": Config(**RECIPES["report"], precision="bfloat16"),
-    "`--recipe speed`, batch 512, bfloat16": Config(**RECIPES["speed"]),
+    "the report's recipe, batch 128": Config(**MLP_RECIPES["report"]),
+    "the same in bfloat16": Config(**MLP_RECIPES["report"], precision="bfloat16"),
+    "`--recipe speed`, batch 512, bfloat16": Config(**MLP_RECIPES["speed"]),
     "the same in float32": FLOAT32,
     "the same, batch 2048": replace(FLOAT32, batch_size=2048),
     "the default recipe, batch 512": Config(),

@@ -9,7 +9,7 @@ import pytest
 
 import vae_onnx
 from export import __main__ as command_line
-from export.config import RECIPES, Config
+from export.config import MLP_RECIPES, Config
 from export.training import record
 
 ROOT = Path(__file__).parents[2]
@@ -117,11 +117,11 @@ def test_errors_of_the_user_are_one_line_and_exit_code_1(run, tmp_path):
     [
         ([], Config()),
         (["--recipe", "best"], Config()),
-        (["--recipe", "report"], Config(**RECIPES["report"])),
-        (["--recipe=speed"], Config(**RECIPES["speed"])),
-        (["--recipe", "report", "--recipe", "speed"], Config(**RECIPES["speed"])),
-        (["--lr", "0.5", "--recipe", "report"], Config(**{**RECIPES["report"], "lr": 0.5})),
-        (["--recipe", "report", "--lr=0.5"], Config(**{**RECIPES["report"], "lr": 0.5})),
+        (["--recipe", "report"], Config(**MLP_RECIPES["report"])),
+        (["--recipe=speed"], Config(**MLP_RECIPES["speed"])),
+        (["--recipe", "report", "--recipe", "speed"], Config(**MLP_RECIPES["speed"])),
+        (["--lr", "0.5", "--recipe", "report"], Config(**{**MLP_RECIPES["report"], "lr": 0.5})),
+        (["--recipe", "report", "--lr=0.5"], Config(**{**MLP_RECIPES["report"], "lr": 0.5})),
     ],
 )
 def test_a_recipe_stands_for_its_options_and_any_other_option_overrules_it(

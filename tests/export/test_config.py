@@ -51,20 +51,62 @@ def test_flags_say_what_differs_from_the_defaults():
 def test_flags_name_every_field_that_differs():
     changed = {
         "dataset": "folder:my pictures",
+        "colour": True,
         "image_size": 32,
+        "ground": "black",
+        "fit": "pad",
+        "likelihood": "bernoulli",
         "objective": "elbo",
         "schedule": "constant",
+        "mirror": True,
+        "recolour": 0.5,
         "train_on": "all",
         "precision": "bfloat16",
         "adam_beta1": 0.5,
         "adam_beta2": 0.5,
         "kind": "ae",
+        "name": "my-model",
     }
+    of_conv = {"network": "mlp", "width": None, "depth": None, "latent_side": 0}
     numbers = {
         field.name: field.default + 1
         for field in dataclasses.fields(Config)
-        if field.name not in changed
+        if field.name not in changed | of_conv
     }
-    config = Config(**changed, **numbers)
-    unchanged = 1  # objective: iwae takes no beta
-    assert 2 * unchanged + len(shlex.split(config.flags())) == 2 * len(dataclasses.fields(config))
+    config = Config(**changed, **of_conv, **numbers)
+    told = {word[2:].replace("-", "_") for word in shlex.split(config.flags()) if "--" in word}
+    # iwae takes no beta, hence the objective.
+    assert told == {field.name for field in dataclasses.fields(Config)} - of_conv.keys() - {
+        "objective"
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dataset": "mnist", "colour": True}, "colour is of folder:PATH; mnist is grey"),
+        ({"dataset": "mnist", "ground": "black"}, "ground is of folder:PATH, not of mnist"),
+        ({"dataset": "cifar10", "fit": "pad"}, "fit is of folder:PATH, not of cifar10"),
+        ({"dataset": "cifar10", "image_size": 64}, "cifar10 has 32, got 64"),
+        ({"recolour": 0.5}, "recolour is of colour pictures"),
+        ({"dataset": "cifar10", "recolour": 2.0}, "recolour must be a share from 0 to 1, got 2"),
+        ({"shift": 28}, "shift must be less than the 28 pixels"),
+        ({"name": "My Model"}, "name must be of small letters"),
+    ],
+)
+def test_what_the_pictures_cannot_have_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Config(**options)
+
+
+def test_what_is_not_given_follows_from_the_pictures():
+    folder = "folder:x"
+    assert Config().image_shape == (1, 28, 28)
+    assert Config(dataset=folder).image_shape == (1, 28, 28)
+    assert Config(dataset=folder, network="conv").image_shape == (1, 64, 64)
+    colour = Config(dataset=folder, colour=True)
+    assert (colour.image_shape, colour.likelihood) == ((3, 28, 28), "gaussian")
+    assert (colour.ground, Config(dataset=folder).ground) == ("white", None)
+    assert Config(dataset="cifar10").image_shape == (3, 32, 32)
+    assert Config(dataset="celeba", image_size=128).image_shape == (3, 128, 128)
+    assert Config().likelihood == "bernoulli"

@@ -46,8 +46,9 @@ class Reference(NamedTuple):
 def fetch(reference: str, *, offline: bool = False) -> Path:
     """Return a local folder with the files of a model: `encoder.onnx`, `decoder.onnx`, `card.json`.
 
-    Those, the variants that the card lists, `latents.npz` and `history.jsonl` are all that is
-    downloaded, into the cache of huggingface_hub (`HF_HUB_CACHE`, else ~/.cache/huggingface/hub).
+    Those, the variants that the card lists, `latents.npz`, `history.jsonl` and `strip.png` are all
+    that is downloaded, into the cache of huggingface_hub (`HF_HUB_CACHE`, else
+    ~/.cache/huggingface/hub).
     What is there already is used again, also while the Hub cannot be reached. Private repositories
     need a token: `hf auth login` or `HF_TOKEN`.
 
@@ -167,7 +168,7 @@ def _download(place: Reference, offline: bool, remedy: str) -> Path:
         get(name, commit)
     listed = model_files.checksums(card.parent, remedy)
     variants = filter(listed.__contains__, model_files.VARIANTS)
-    for name in (*variants, model_files.LATENTS, model_files.HISTORY):
+    for name in (*variants, model_files.LATENTS, model_files.HISTORY, model_files.STRIP):
         if not known(name, commit):
             with contextlib.suppress(EntryNotFoundError):
                 get(name, commit)

@@ -21,7 +21,6 @@ from vae_onnx.pictures import files as reader
 from vae_onnx.pictures.fitting import FITS, MEANS, Fit, fitted
 from vae_onnx.torch import export, load_weights
 
-PICTURES: Final = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
 SIGNED: Final = ("--pixel-range", "--mean")  # whose values may begin with a minus
 
 
@@ -103,10 +102,11 @@ def read_pictures(
     """
     if source.suffix.lower() == ".npy":
         return files.read_array(source)[:MOST]
+    ends = reader.suffixes()
     with accessing(source, "; --pictures takes a folder of pictures, or a .npy file"):
-        found = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES)
+        found = sorted(path for path in source.iterdir() if path.suffix.lower() in ends)
     if not found:
-        raise InputError(f"{source} holds no pictures ({', '.join(sorted(PICTURES))})")
+        raise InputError(f"{source} holds no pictures ({', '.join(sorted(ends))})")
     read = [reader.read(path) for path in found[:MOST]]
     pictures = [picture.grey if grey else picture.rgb for picture in read]
     if size is not None:

@@ -288,11 +288,11 @@ def test_any_hidden_and_latent_size(tmp_path):
     torch = pytest.importorskip("torch")
     from export.config import Config
     from export.graphs import freezing
-    from export.networks import mlp
+    from export.networks import building
 
     torch.manual_seed(0)
     config = Config(kind="vae", hidden_dim=7, latent_dim=5, dataset="mnist", image_size=28)
-    module = mlp.build(config).eval()
+    module = building.build(config).eval()
     told = {"name": "2 Fast*/, 2 Ünsafe", "fingerprint": "\\", "polarity": "ink ??/ /* paper"}
     x, z = torch.rand(3, 1, 28, 28), torch.randn(3, 5)
     for name, part, inputs, port, outputs in (

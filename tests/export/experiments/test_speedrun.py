@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from export.config import RECIPES, Config
+from export.config import MLP_RECIPES, Config
 from export.experiments import speedrun
 from export.experiments.speedrun import Result
 from export.networks.building import build
@@ -11,7 +11,7 @@ from export.training.objective import Objective
 
 def test_a_speedrun_times_both_and_scores_ours(monkeypatch, capsys, data_dir):
     small = {"epochs": 2, "hidden_dim": 4, "batch_size": 5000, "train_on": "all"}
-    monkeypatch.setitem(RECIPES, "speed", {**RECIPES["speed"], **small})
+    monkeypatch.setitem(MLP_RECIPES, "speed", {**MLP_RECIPES["speed"], **small})
     real = speedrun.report_loader(data_dir)
     assert len(real.dataset) == 50_000
     some = DataLoader(Subset(real.dataset, range(256)), batch_size=128)
@@ -40,7 +40,7 @@ def test_the_reports_loop_is_a_real_training(monkeypatch, data_dir):
     loader = speedrun.report_loader(data_dir)
     some = Subset(loader.dataset, range(1280))
     speedrun.report_epoch(DataLoader(some, batch_size=128))
-    config = Config(**RECIPES["report"])
+    config = Config(**MLP_RECIPES["report"])
     x = torch.stack([image.flatten() for image, _ in some])
     before, after = (
         Objective(model, config)(x, x, torch.zeros(1, len(x), 2))[0].item()

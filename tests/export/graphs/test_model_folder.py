@@ -16,7 +16,7 @@ from export import __main__ as command
 from export.config import Config
 from export.data import datasets
 from export.graphs import freezing, model_folder, parity
-from export.networks import mlp
+from export.networks import building
 from export.training.run import train
 from vae_onnx import evaluation
 from vae_onnx.crossing.folding import surgery
@@ -59,7 +59,7 @@ def test_images():
 
 def torch_model(folder, config):
     """The torch model, rebuilt from nothing but the weights inside the two graphs."""
-    rebuilt = mlp.build(config)
+    rebuilt = building.build(config)
     weights = {}
     for name in ("encoder", "decoder"):
         for tensor in onnx.load(folder / f"{name}.onnx").graph.initializer:
@@ -102,7 +102,7 @@ def test_the_name_tells_what_the_model_is(exported, run):
 )
 def test_the_card_shows_no_path_of_this_machine(folder, shown):
     config = Config(hidden_dim=2)
-    card = model_folder.make_card(Path(folder), config, mlp.build(config), {}, {})
+    card = model_folder.make_card(Path(folder), config, building.build(config), {}, {})
     assert card["command"].endswith(f"--hidden-dim 2 --kind vae --out {shown}")
 
 

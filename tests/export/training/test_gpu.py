@@ -186,8 +186,10 @@ torch.distributed.destroy_process_group()
 
 def test_a_speedrun_times_both_loops_on_it(monkeypatch, data_dir):
     small = {"epochs": 1, "hidden_dim": 4, "batch_size": 5000}
-    monkeypatch.setitem(speedrun.RECIPES, "speed", {**speedrun.RECIPES["speed"], **small})
-    monkeypatch.setitem(speedrun.RECIPES, "report", {**speedrun.RECIPES["report"], "hidden_dim": 4})
+    monkeypatch.setitem(speedrun.MLP_RECIPES, "speed", {**speedrun.MLP_RECIPES["speed"], **small})
+    monkeypatch.setitem(
+        speedrun.MLP_RECIPES, "report", {**speedrun.MLP_RECIPES["report"], "hidden_dim": 4}
+    )
     few = speedrun.Subset(speedrun.report_loader(data_dir).dataset, range(256))
     loader = speedrun.DataLoader(few, batch_size=128)
     monkeypatch.setattr(speedrun, "report_loader", lambda data_dir: loader)

@@ -10,7 +10,15 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from export.config import Config
 from export.errors import ConfigError
 from export.networks.building import build
-from export.training.objective import Objective, elbo, iwae, kld, penalty, recon
+from export.training.objective import (
+    Objective,
+    elbo,
+    gaussian_recon,
+    iwae,
+    kld,
+    penalty,
+    recon,
+)
 
 numbers = st.floats(-5, 5)
 
@@ -51,6 +59,49 @@ def test_recon_of_grey_pixels_is_lowest_where_the_mean_is_the_pixel():
     assert recon(best, x).item() == pytest.approx(entropy, rel=1e-5)
     assert recon(best + 0.1, x) > recon(best, x)
     assert recon(best - 0.1, x) > recon(best, x)
+
+
+def test_the_gaussian_recon_is_a_negative_log_density():
+    logits, x = torch.randn(3, 7, 48), torch.rand(7, 48)
+    log_sigma = torch.tensor(-1.3)
+    normal = Normal(logits.sigmoid(), log_sigma.exp())
+    expected = -normal.log_prob(x.expand(3, 7, 48)).sum(dim=2)
+    torch.testing.assert_close(gaussian_recon(logits, x, log_sigma), expected)
+
+
+def test_the_best_sigma_is_the_root_of_the_mean_squared_error():
+    logits, x = torch.randn(7, 48), torch.rand(7, 48)
+    error = (logits.sigmoid() - x).square().mean()
+    log_sigma = (0.5 * error.log()).requires_grad_()
+    (gradient,) = torch.autograd.grad(gaussian_recon(logits, x, log_sigma).sum(), log_sigma)
+    assert abs(gradient.item()) < 1e-3
+
+
+COLOUR = Config(dataset="folder:x", colour=True, image_size=16, network="conv", width=8)
+
+
+def test_of_a_gaussian_the_objective_teaches_sigma_but_not_by_moved_images():
+    vae = build(COLOUR).train()
+    objective = Objective(vae, COLOUR)
+    x, eps = torch.rand(4, 768), torch.randn(1, 4, 2)
+    for frozen, taught in ((False, True), (True, False)):
+        vae.zero_grad()
+        objective(x, x, eps, frozen_decoder=frozen)[0].backward()
+        assert (vae.log_sigma.grad is not None) == taught
+        assert vae.encoder.mu.weight.grad.any()
+
+
+@pytest.mark.parametrize("objective", ["elbo", "iwae"])
+def test_samples_of_a_map_of_codes_are_decoded_as_they_are(objective):
+    config = Config(network="conv", width=8, latent_dim=3, latent_side=7, objective=objective, k=2)
+    vae = build(config)
+    x, eps = torch.rand(4, 784), torch.randn(2, 4, 3, 7, 7)
+    loss, terms = Objective(vae, config)(x, x, eps)
+    loss.backward()
+    mu, log_var = vae.encoder(x)
+    recons = [recon(vae.decoder(mu + (0.5 * log_var).exp() * one), x) for one in eps]
+    torch.testing.assert_close(terms["recon"], torch.stack(recons).mean(dim=0))
+    torch.testing.assert_close(terms["kld"], kld(mu.flatten(1), log_var.flatten(1)))
 
 
 def test_kld_by_hand():

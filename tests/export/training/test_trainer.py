@@ -1,4 +1,5 @@
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, permutations
 
 import pytest
 import torch
@@ -81,6 +82,47 @@ def test_images_are_moved_and_lose_nothing_but_their_border(images):
         assert len(found) == 1
         offsets.add(found[0])
     assert len(offsets) > 3
+
+
+COLOUR = Config(dataset="folder:x", colour=True, image_size=16, network="conv", width=8)
+
+
+def test_images_vary_as_the_config_says_and_no_further():
+    x = torch.rand(64, 768)
+    still = Noise(COLOUR, 1, x.device)
+    assert still.varied(x) is x
+    pictures = x.view(-1, 3, 16, 16)
+
+    mirrored = Noise(replace(COLOUR, mirror=True), 1, x.device).varied(x).view_as(pictures)
+    same = (mirrored == pictures).flatten(1).all(dim=1)
+    assert torch.equal(mirrored[~same], pictures[~same].flip(3))
+    assert 16 < same.sum() < 48
+
+    recoloured = Noise(replace(COLOUR, recolour=1.0), 1, x.device).varied(x).view_as(pictures)
+    orders = [tuple((one[:, None] == other[None]).flatten(2).all(2).long().argmax(1).tolist())
+              for one, other in zip(recoloured, pictures, strict=True)]  # fmt: skip
+    assert set(orders) == set(permutations(range(3)))
+
+    shifted = Noise(replace(COLOUR, shift=2), 1, x.device).varied(x).view_as(pictures)
+    found = {
+        (down, right)
+        for down in range(-2, 3)
+        for right in range(-2, 3)
+        for one, other in zip(pictures, shifted, strict=True)
+        if torch.equal(one.roll((down, right), (1, 2))[:, 2:-2, 2:-2], other[:, 2:-2, 2:-2])
+    }
+    assert len(found) > 3
+    assert shifted.min() > 0  # nothing new comes in at the edges
+
+
+def test_bytes_and_floats_train_alike():
+    levels = torch.randint(0, 256, (40, 784), dtype=torch.uint8)
+    config = Config(hidden_dim=8, epochs=1, batch_size=16, moves=0)
+    losses = []
+    for x in (levels, levels.float() / 255):
+        trainer = Trainer(config, ALONE)
+        losses.append((trainer.train_epoch(x, 1), trainer.validate(x)))
+    assert losses[0] == losses[1]
 
 
 def test_moved_images_teach_the_encoder_alone(images):
