@@ -4,10 +4,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+EMOJI := emoji-datasource-google@16.0.0
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web install tools test test-wheel test-newest test-oldest test-openvino \
+.PHONY: help demo site web install tools emoji test test-wheel test-newest test-oldest test-openvino \
   test-graphs test-demo test-bare lint train ablation bench clean build/wheel
 
 help:
@@ -18,6 +19,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
 	@echo "make train    the bundled models, their figures and docs/report.md again, one to two hours"
+	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
 	@echo "make bench    measurements into docs/benchmarks.md, training.md and your-model.md"
 
@@ -110,6 +112,17 @@ train: $(VENV)/.all
 	  $(BIN)/python -m export evaluate runs/fashion-mnist/$$kind-report; \
 	done
 	$(BIN)/python -m export report --runs runs/fashion-mnist runs/mnist --out docs/report.md
+
+emoji: data/emoji
+
+# By concept: all skin tones and genders of one emoji on one side. BIN, where npm may just be fetched to.
+data/emoji: | $(VENV)/.demo
+	$(BIN)/python -m demo.tools npm
+	rm -rf build/emoji
+	mkdir -p build/emoji
+	PATH="$$PATH:$(abspath $(BIN))" npm pack --silent --pack-destination build/emoji $(EMOJI)
+	$(BIN)/python -m export.data.emoji --source build/emoji/*.tgz --out $@
+	rm -r build/emoji
 
 ablation: $(VENV)/.all
 	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md

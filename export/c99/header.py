@@ -135,8 +135,8 @@ def losses(
     """
     from export.training import origin  # only here is torch needed
 
-    size = model.image_shape[1]
-    x = origin.of_model(model.folder, model.metadata, size, data_dir, dataset).test.x.numpy()
+    shape = model.image_shape
+    x = origin.of_model(model.folder, model.metadata, shape, data_dir, dataset).test.x.numpy()
     before, after = (
         evaluation.losses(x, part.encode(x), part.decode)["total"] for part in (exact, rounded)
     )

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,26 +11,33 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from export.config import FOLDER, place_of
+from export.config import FOLDER, Recipe, place_of
+from export.data import celeba, fetched, known
 from export.data import folder as own
-from export.data import known
+from export.data.fetched import PartName
 from export.data.fingerprint import Expected, Fingerprint
-from export.data.known import SIDE, Half
+from export.data.known import Half
 from export.data.split import order, split
 
-VALIDATION_IMAGES: Final = 10_000  # of the known data sets
+VALIDATION_IMAGES: Final = 10_000  # of the known data sets that are not small
+VALIDATION_SHARE: Final = 6  # of those that are: one image in so many
 
 
 @dataclass(frozen=True)
 class Split:
     """Images and their classes, row by row."""
 
-    x: Tensor  # (N, 784) float32 in [0, 1], ink 1.0
+    pixels: Tensor  # (N, channels * height * width) uint8, channel by channel, ink 255
     labels: Tensor  # (N,) int64, index into class_names
     class_names: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.pixels)
+
+    @property
+    def x(self) -> Tensor:
+        """The images as networks take them, (N, pixels) float32 in [0, 1]: four times the bytes."""
+        return self.pixels.float() / 255
 
 
 class DataSet(ABC):
@@ -42,7 +49,7 @@ class DataSet(ABC):
     @property
     @abstractmethod
     def train(self) -> Split:
-        """The images to train on, 50,000 of the known sets."""
+        """The images to train on."""
 
     @property
     @abstractmethod
@@ -52,55 +59,51 @@ class DataSet(ABC):
     @property
     @abstractmethod
     def test(self) -> Split:
-        """Those that no choice about a model depends on, 10,000 of the known sets."""
+        """Those that no choice about a model depends on."""
 
 
-def load(
-    dataset: str,
-    data_dir: Path | None = None,
-    image_size: int = SIDE,
-    expected: Expected | None = None,
-) -> DataSet:
+def load(config: Recipe, data_dir: Path | None = None, expected: Expected | None = None) -> DataSet:
     """Load a data set.
 
     Args:
-        dataset: fashion-mnist, mnist, or folder:PATH; of a folder's pictures 8 in 10 are trained
-            on, 1 in 10 each is kept for validation and test, unless its own folders say otherwise.
+        config: Names it, and says how the pictures of a folder are read; of these 8 in 10 are
+            trained on, 1 in 10 each is kept for validation and test, unless its own folders say
+            otherwise.
         data_dir: folder of the known sets.
-        image_size: side of the squares that the pictures of a folder are made to.
         expected: what the pictures of a folder must be, because a model was trained on them.
 
     Raises:
         FileNotFoundError: the data set is neither in the folder nor to be had from the network.
-        DataError: the folder holds too few, damaged or foreign files, or others than expected.
+        DataError: the folder holds too few, damaged or foreign files, or others than expected, or
+            more than the memory.
     """
-    if not dataset.startswith(FOLDER):
-        return _Known(dataset, folder(data_dir))
-    path = place_of(dataset)
+    root = folder(data_dir)
+    if config.dataset == "celeba":
+        return _CelebA(root, config.image_shape[1])
+    if config.dataset in known.SETS:
+        parts = {"train": "train", "test": "t10k"}
+        return _Known(lambda part: known.read(config.dataset, root, parts[part]))
+    if not config.dataset.startswith(FOLDER):
+        return _Known(lambda part: fetched.read(config.dataset, root, part))
+    path = place_of(config.dataset)
     if expected is not None:
         expected.find(path)
-    return _Folder(path, own.read(path, image_size), expected)
+    return _Folder(path, own.read(path, config), expected)
 
 
 def load_train_validation(
-    dataset: str,
-    data_dir: Path | None = None,
-    device: torch.device | str = "cpu",
-    image_size: int = SIDE,
+    config: Recipe, data_dir: Path | None = None, device: torch.device | str = "cpu"
 ) -> tuple[Split, Split]:
     """Load the images to train on and those to choose the epoch by, onto a device; see `load`."""
-    loaded = load(dataset, data_dir, image_size)
+    loaded = load(config, data_dir)
     return to(loaded.train, device), to(loaded.validation, device)
 
 
 def load_test(
-    dataset: str,
-    data_dir: Path | None = None,
-    device: torch.device | str = "cpu",
-    image_size: int = SIDE,
+    config: Recipe, data_dir: Path | None = None, device: torch.device | str = "cpu"
 ) -> Split:
     """Load the test images, onto a device; see `load`."""
-    return to(load(dataset, data_dir, image_size).test, device)
+    return to(load(config, data_dir).test, device)
 
 
 def folder(data_dir: Path | None) -> Path:
@@ -110,31 +113,54 @@ def folder(data_dir: Path | None) -> Path:
 
 def to(split: Split, device: torch.device | str) -> Split:
     """Return a split with its tensors on a device."""
-    return Split(split.x.to(device), split.labels.to(device), split.class_names)
+    return Split(split.pixels.to(device), split.labels.to(device), split.class_names)
 
 
 class _Known(DataSet):
-    """A data set of 60,000 images to train on, 10,000 of them to validate with, and 10,000 more."""
+    """A data set of images to train on, of which some validate, and others to test with."""
 
-    def __init__(self, dataset: str, root: Path) -> None:
-        self._dataset, self._root = dataset, root
+    def __init__(self, read: Callable[[PartName], Half]) -> None:
+        self._read = read
 
     @cached_property
-    def _first(self) -> Half:
-        return known.read(self._dataset, self._root, "train")
+    def _first(self) -> tuple[Half, Tensor, int]:
+        """The images to train on, a fixed random order of them, and how many of it validate."""
+        half = self._read("train")
+        rows = order(len(half.labels))
+        return half, rows, min(VALIDATION_IMAGES, len(rows) // VALIDATION_SHARE)
 
     @cached_property
     def train(self) -> Split:
-        return _of_half(self._first, order(len(self._first.labels))[VALIDATION_IMAGES:])
+        half, rows, validation = self._first
+        return _of_half(half, rows[validation:])
 
     @cached_property
     def validation(self) -> Split:
-        return _of_half(self._first, order(len(self._first.labels))[:VALIDATION_IMAGES])
+        half, rows, validation = self._first
+        return _of_half(half, rows[:validation])
 
     @cached_property
     def test(self) -> Split:
-        half = known.read(self._dataset, self._root, "t10k")
-        return _of_half(half, torch.arange(len(half.labels)))
+        return _of_half(self._read("test"))
+
+
+class _CelebA(DataSet):
+    """The three parts of CelebA, each read when it is asked for."""
+
+    def __init__(self, root: Path, side: int) -> None:
+        self._root, self._side = root, side
+
+    @cached_property
+    def train(self) -> Split:
+        return _of_half(celeba.read(self._root, "train", self._side))
+
+    @cached_property
+    def validation(self) -> Split:
+        return _of_half(celeba.read(self._root, "validation", self._side))
+
+    @cached_property
+    def test(self) -> Split:
+        return _of_half(celeba.read(self._root, "test", self._side))
 
 
 class _Folder(DataSet):
@@ -165,11 +191,14 @@ class _Folder(DataSet):
 
     def _split(self, rows: Sequence[int]) -> Split:
         assert self.fingerprint is not None
-        x = torch.from_numpy(self._pictures.images[rows]).flatten(1).float() / 255
+        pixels = torch.from_numpy(self._pictures.of(rows)).flatten(1)
         labels = torch.from_numpy(self._pictures.labels[rows])
-        return Split(x, labels, self.fingerprint.class_names)
+        return Split(pixels, labels, self.fingerprint.class_names)
 
 
-def _of_half(half: Half, rows: Tensor) -> Split:
-    x = half.images[rows].flatten(1).float() / 255
-    return Split(x, half.labels[rows], half.class_names)
+def _of_half(half: Half, rows: Tensor | None = None) -> Split:
+    """Some rows, or all, which are not copied."""
+    images, labels = (
+        (half.images, half.labels) if rows is None else (half.images[rows], half.labels[rows])
+    )
+    return Split(images.flatten(1), labels, half.class_names)

@@ -4,17 +4,19 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
-from export.data import layout
+from export.config import GREY, Ground, Recipe
+from export.data import layout, memory
 from export.data.fingerprint import content_hash
 from export.data.layout import Part, Picture
-from export.data.walk import Left, counted, first_process, say, some, walk
+from export.data.parallel import each
+from export.data.walk import Left, counted, say, some, walk
 from export.errors import DataError
 from vae_onnx.errors import FileError
 from vae_onnx.pictures import files as reader
@@ -22,6 +24,9 @@ from vae_onnx.pictures import fitting
 
 LEAST_IMAGES: Final = 20  # two to validate with and two to test on, and some to train on
 SHOWN: Final = 10  # of the files that cannot be read
+GRID: Final = 64  # pixels a side that are looked at for colours
+TINT: Final = 24  # of 255, between channels: less is the grey of a scan or of JPEG
+COLOURED: Final = "They have colour; --colour trains on it."
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -33,29 +38,44 @@ class Folder:
     That order, which the split hangs on, stays when files or folders get other names.
     """
 
-    images: Pixels  # (N, image_size, image_size) grey
+    images: Pixels  # (N, channels, height, width), in the order of their reading: see `of`
+    places: npt.NDArray[np.int64]  # (N,) of the rows, in images
     labels: npt.NDArray[np.int64]  # (N,) index into class_names
     parts: tuple[Part | None, ...]  # (N,) None: for the split to come
     names: tuple[str, ...]  # (N,) of the files, below the folder
     contents: tuple[str, ...]  # (N,) hashes of the files
     class_names: tuple[str, ...]
 
+    def of(self, rows: Sequence[int]) -> Pixels:
+        """The images of some rows, copied: all of them together are held once."""
+        return self.images[self.places[rows]]
 
-def read(folder: Path, image_size: int) -> Folder:
-    """Read every picture of a folder, of any size and mode, as grey squares.
 
-    A picture is read as `vae_onnx.read_picture` does, cropped to its middle square and scaled with
-    anti-aliasing. `export.data.walk` says which files are pictures, and `export.data.layout` which
-    class and part of a split they belong to.
+class _Read(NamedTuple):
+    """One picture, or why there is none."""
+
+    pixels: Pixels | None  # (channels, height, width)
+    content: str = ""  # its hash
+    notes: Sequence[str] = ()
+    coloured: bool = False
+    error: str = ""
+
+
+def read(folder: Path, config: Recipe) -> Folder:
+    """Read every picture of a folder, of any size and mode, as squares, grey or in colour.
+
+    A picture is read as `vae_onnx.read_picture` does, made a square as config.fit says and scaled
+    with anti-aliasing. `export.data.walk` says which files are pictures, and `export.data.layout`
+    which class and part of a split they belong to.
 
     Args:
         folder: Where the pictures are.
-        image_size: Side of the squares, in pixels.
+        config: Size, colour, ground and fit of the squares.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        DataError: it holds too few pictures, some that cannot be read, or folders that could mean
-            two things.
+        DataError: it holds too few pictures, more than the memory, some that cannot be read, or
+            folders that could mean two things.
         OSError: a folder cannot be listed.
     """
     if not folder.is_dir():
@@ -64,12 +84,14 @@ def read(folder: Path, image_size: int) -> Folder:
     pictures = layout.arrange(folder, files, left)
     if len(pictures) < LEAST_IMAGES:
         raise DataError(too_few(folder, f"got {len(pictures)}", left))
-    images, contents, notes = _read_all(folder, pictures, image_size)
+    memory.check(len(pictures), config.image_shape, copies=2)  # what is read, and its parts
+    images, contents, notes = _read_all(folder, pictures, config)
     order = sorted(range(len(pictures)), key=lambda row: (contents[row], pictures[row].name))
     pictures, contents = [pictures[row] for row in order], [contents[row] for row in order]
     labels = sorted({picture.label for picture in pictures})  # "" first, whatever it is called
     read = Folder(
-        images[order],
+        images,
+        np.array(order),
         np.array([labels.index(picture.label) for picture in pictures]),
         tuple(picture.part for picture in pictures),
         tuple(picture.name for picture in pictures),
@@ -90,23 +112,19 @@ def too_few(folder: Path, got: str, left: Left | None = None) -> str:
 
 
 def _read_all(
-    folder: Path, pictures: Sequence[Picture], image_size: int
+    folder: Path, pictures: Sequence[Picture], config: Recipe
 ) -> tuple[Pixels, list[str], dict[str, list[str]]]:
     """Read all pictures; return images, hashes, and names of files by what was noted of them."""
-    images = np.empty((len(pictures), image_size, image_size), np.uint8)
+    images = np.empty((len(pictures), *config.image_shape), np.uint8)
     contents, bad, notes = [], [], defaultdict(list)
-    quiet = None if first_process() else True
-    for row, picture in enumerate(tqdm(pictures, desc=str(folder), disable=quiet)):
-        try:
-            content = picture.path.read_bytes()
-            grey, said = _read(content)
-        except (OSError, DataError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            bad.append(f"{picture.name}: {reason}")
+    read = each(partial(_square, config=config), pictures, len(pictures), str(folder))
+    for row, (picture, one) in enumerate(zip(pictures, read, strict=True)):
+        if one.pixels is None:
+            bad.append(f"{picture.name}: {one.error}")
             continue
-        images[row] = fitting.fitted(grey, image_size, image_size)
-        contents.append(content_hash(content))
-        for note in said:
+        images[row] = one.pixels
+        contents.append(one.content)
+        for note in [*one.notes, *[COLOURED] * (one.coloured and not config.colour)]:
             notes[note].append(picture.name)
     if bad:
         more = [f"and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []
@@ -117,17 +135,40 @@ def _read_all(
     return images, contents, notes
 
 
-def _read(content: bytes) -> tuple[Pixels, Sequence[str]]:
-    """Decode a file to grey (height, width), with notes of what had to be decided.
+def _square(picture: Picture, config: Recipe) -> _Read:
+    """Read one picture of a folder, in one of several threads."""
+    channels, side, _ = config.image_shape
+    try:
+        content = picture.path.read_bytes()
+        found = _read(content, config.ground)
+    except (OSError, DataError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        return _Read(None, error=reason or str(error))
+    pixels = found.grey if channels == GREY else found.rgb
+    square = fitting.fitted(pixels, side, side, config.fit, config.ground or "black")
+    planes = square[np.newaxis] if channels == GREY else square.transpose(2, 0, 1)
+    return _Read(planes, content_hash(content), found.notes, _is_coloured(found.pixels))
+
+
+def _is_coloured(pixels: Pixels) -> bool:
+    """Whether a picture shows colours, by a grid of its pixels; a grey one may be of RGB, too."""
+    if pixels.ndim == 2:
+        return False
+    height, width = (max(1, side // GRID) for side in pixels.shape[:2])
+    some_pixels = pixels[::height, ::width]
+    return bool((some_pixels.max(axis=2) - some_pixels.min(axis=2)).max() > TINT)
+
+
+def _read(content: bytes, ground: Ground | None = None) -> reader.Picture:
+    """Decode a file, with notes of what had to be decided.
 
     Raises:
         DataError: it is no complete picture.
     """
     try:
-        picture = reader.read(content)
+        return reader.read(content, ground=ground)
     except FileError as error:
         raise DataError(str(error)) from error
-    return picture.grey, picture.notes
 
 
 def _own_name(folder: Path, labels: Sequence[str]) -> str:

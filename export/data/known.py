@@ -1,4 +1,4 @@
-"""The known data sets, MNIST and Fashion-MNIST, from their files: packed or not, or downloaded.
+"""MNIST and Fashion-MNIST, from their files: packed or not, or downloaded.
 
 A data set is what its files hold, not what a folder is called: they are known by their sha256.
 """
@@ -21,7 +21,7 @@ from export.errors import DataError
 SIDE: Final = 28
 CLASSES: Final = 10
 
-_SETS: Final[dict[str, type[MNIST]]] = {"fashion-mnist": FashionMNIST, "mnist": MNIST}
+SETS: Final[dict[str, type[MNIST]]] = {"fashion-mnist": FashionMNIST, "mnist": MNIST}
 _IMAGES: Final = {"train": 60_000, "t10k": 10_000}
 _PARTS: Final = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
@@ -48,7 +48,7 @@ _SHA256: Final = {  # of images and labels, unpacked
 class Half(NamedTuple):
     """The images of a known data set to train on, or those to test with."""
 
-    images: Tensor  # (N, 28, 28) uint8
+    images: Tensor  # uint8 (N, height, width), or (N, channels, height, width)
     labels: Tensor  # (N,) int64
     class_names: tuple[str, ...]
 
@@ -83,7 +83,7 @@ def read(dataset: str, root: Path, part: str) -> Half:
                 "Images of another data set can be saved as pictures and named with "
                 "--dataset folder:PATH"
             )
-    names = (name.partition(" - ")[0] for name in _SETS[dataset].classes)  # MNIST: "7 - seven"
+    names = (name.partition(" - ")[0] for name in SETS[dataset].classes)  # MNIST: "7 - seven"
     return Half(torch.from_numpy(images), torch.from_numpy(labels).long(), tuple(names))
 
 
@@ -96,7 +96,7 @@ def _find(dataset: str, root: Path, part: str, name: str) -> Path | None:
 
 
 def _places(dataset: str, root: Path, part: str, name: str) -> Iterator[Path]:
-    own = root / _SETS[dataset].__name__
+    own = root / SETS[dataset].__name__
     for folder in (own / "raw", own, root):
         for written in (f"{part}-{name}", f"{part}-{name.replace('-idx', '.idx')}"):
             yield folder / written
@@ -128,9 +128,9 @@ def _remedy(*paths: Path | None) -> str:
 
 
 def _download(dataset: str, root: Path) -> None:
-    raw = root / _SETS[dataset].__name__ / "raw"
+    raw = root / SETS[dataset].__name__ / "raw"
     try:
-        _SETS[dataset](root, download=True)
+        SETS[dataset](root, download=True)
     except (RuntimeError, OSError, http.client.HTTPException) as error:
         reason = " ".join(str(error).split())  # torchvision's takes a line for each mirror
         missing = [

@@ -5,7 +5,6 @@ Nothing is opened here. Links are followed, and whatever is reached twice is the
 
 import heapq
 import os
-import stat
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -117,18 +116,20 @@ def walk(root: Path) -> tuple[list[File], Left]:
         met[real] = below
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             name = f"{below}/{entry.name}" if below else entry.name
-            kind, path = _kind(entry), folder / entry.name
+            kind = _kind(entry)
             by_link = linked or entry.is_symlink()
-            suffix = path.suffix.lower()
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 a Path takes as long
             if entry.name.startswith((".", "~$")) or entry.name.lower() in SYSTEM:
                 (left.hidden_folders if kind == "folder" else left.hidden_files).append(name)
             elif kind == "folder":
-                heapq.heappush(waiting, (by_link, name, path))
+                heapq.heappush(waiting, (by_link, name, folder / entry.name))
             elif kind == "nowhere":
                 left.broken_links.append(name)
             elif kind == "file" and suffix in suffixes:
-                own = os.path.realpath(path) if entry.is_symlink() else f"{real}/{entry.name}"
-                files.append(File(path, name, by_link, os.path.normpath(own)))
+                own = os.path.join(real, entry.name)  # noqa: PTH118 as above
+                if entry.is_symlink():
+                    own = os.path.realpath(folder / entry.name)
+                files.append(File(folder / entry.name, name, by_link, own))
             elif kind == "file" and suffix in OTHER_PICTURES:
                 left.other_pictures[suffix] += 1
             else:
@@ -174,15 +175,17 @@ def say(text: str) -> None:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     """What a name leads to: "folder", "file", "nowhere", or "no regular file", such as a pipe."""
-    try:
-        mode = entry.stat().st_mode
+    try:  # the listing tells the kinds of all but links: a million files are not asked one by one
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        entry.stat()
     except PermissionError:
         raise
     except OSError:  # nothing is at the end of a link, or the link itself
         return "nowhere"
-    if stat.S_ISDIR(mode):
-        return "folder"
-    return "file" if stat.S_ISREG(mode) else "no regular file"
+    return "no regular file"
 
 
 def _suffixes(counts: Counter[str]) -> str:

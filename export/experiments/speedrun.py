@@ -78,7 +78,7 @@ def speedrun(
         markdown.fill(page, SECTION)
     configs = [Config(**MLP_RECIPES["speed"], seed=seed) for seed in seeds]
     x = load(Config(**MLP_RECIPES["speed"]), data_dir, pick_device(device)).train
-    test = datasets.load_test("fashion-mnist", data_dir)
+    test = datasets.load_test(Config(dataset="fashion-mnist"), data_dir)
     loader = report_loader(data_dir)
     results = []
     for config in tqdm(configs, desc="seeds", disable=None):

@@ -23,7 +23,12 @@ from vae_onnx.store import model_files
 OURS: Final = "<!-- Written by `python -m export push`. Without this line, it stays as it is. -->"
 
 
-DATASETS: Final = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
+DATASETS: Final = {  # those of the known ones that the Hub has under a name of their own
+    "mnist": "ylecun/mnist",
+    "fashion-mnist": "zalando-datasets/fashion_mnist",
+    "cifar10": "uoft-cs/cifar10",
+    "svhn": "ufldl-stanford/svhn",
+}
 
 
 TASKS: Final = {"vae": "unconditional-image-generation", "ae": "image-feature-extraction"}

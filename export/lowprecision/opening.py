@@ -49,7 +49,7 @@ def open_model(folder: Path, dataset: str | None, data_dir: Path | None) -> Mode
     protos = {side: onnx.load(folder / f"{side}.onnx") for side in SIDES}
     for proto in protos.values():
         find_product(proto)
-    images = origin.of_model(folder, graphs.metadata, graphs.image_shape[1], data_dir, dataset)
+    images = origin.of_model(folder, graphs.metadata, graphs.image_shape, data_dir, dataset)
     shape = (-1, *graphs.image_shape)
     x_train, x_test = (split.x.numpy().reshape(shape) for split in (images.train, images.test))
     return Model(folder, card, graphs, protos, x_train, x_test)

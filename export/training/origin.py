@@ -1,9 +1,11 @@
 """The images that a model was trained on, loaded again: those and no others."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from export.config import DATASETS, FOLDER, Config
+from export.config import COLOUR, DATASETS, FOLDER, Config
 from export.data import datasets
 from export.data.datasets import DataSet
 from export.data.fingerprint import Expected
@@ -32,20 +34,19 @@ def of_run(
     if dataset is not None:
         _check(dataset, config.dataset, str(run))
     if config.dataset in DATASETS:
-        return datasets.load(config.dataset, data_dir)
-    return datasets.load(
-        dataset or config.dataset, image_size=config.image_size, expected=expected(run)
-    )
+        return datasets.load(config, data_dir)
+    return datasets.load(replace(config, dataset=dataset or config.dataset), expected=expected(run))
 
 
 def same(*runs: tuple[Path, Config]) -> bool:
-    """Whether runs were trained on one data set: of a folder the same pictures in the same size."""
+    """Whether runs were trained on one data set: of a folder the same pictures, read alike."""
     return len({_identity(run, config) for run, config in runs}) == 1
 
 
-def _identity(run: Path, config: Config) -> tuple[str, int]:
+def _identity(run: Path, config: Config) -> tuple[object, ...]:
     known = config.dataset in DATASETS
-    return config.dataset if known else expected(run).digest, config.image_size
+    data = config.dataset if known else expected(run).digest
+    return data, config.image_shape, config.ground, config.fit
 
 
 def expected(run: Path) -> Expected:
@@ -67,11 +68,18 @@ def expected(run: Path) -> Expected:
 def of_model(
     folder: Path,
     metadata: Mapping[str, str],
-    image_size: int,
+    image_shape: tuple[int, int, int],
     data_dir: Path | None = None,
     dataset: str | None = None,
 ) -> DataSet:
     """Load the data set of a model by what its graphs tell; they do not tell the place of a folder.
+
+    Args:
+        folder: The model folder, for messages.
+        metadata: What the graphs tell.
+        image_shape: (channels, height, width) of the model.
+        data_dir: Folder of the known data sets.
+        dataset: folder:PATH, where the pictures are.
 
     Raises:
         ConfigError: `dataset` is no folder, or the model was not trained on one.
@@ -82,7 +90,7 @@ def of_model(
     if dataset is not None:
         _check(dataset, known or FOLDER, str(folder))
     if known is not None:
-        return datasets.load(known, data_dir)
+        return datasets.load(_config(known, image_shape, {}), data_dir)
     if "data" not in metadata:
         raise DataError(
             f"the graphs in {folder} do not tell which pictures they were trained on; export "
@@ -94,7 +102,19 @@ def of_model(
             "--dataset folder:PATH"
         )
     expected = Expected(str(folder), metadata["data"])
-    return datasets.load(dataset, image_size=image_size, expected=expected)
+    return datasets.load(_config(dataset, image_shape, metadata), expected=expected)
+
+
+def _config(dataset: str, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> Config:
+    """How a model's pictures were read."""
+    channels, side, _ = image_shape
+    shape = DATASETS.get(dataset)
+    told: dict[str, Any] = {name: metadata[name] for name in ("ground", "fit") if name in metadata}
+    if shape is None:
+        told["colour"] = channels == COLOUR
+    if shape is None or shape.any_size:
+        told["image_size"] = side
+    return Config(dataset=dataset, moves=0, **told)
 
 
 def _check(dataset: str, trained_on: str, of: str) -> None:

@@ -56,8 +56,8 @@ def run(
 class Images(NamedTuple):
     """What is trained on."""
 
-    train: Tensor
-    validation: Tensor  # to choose the epoch by
+    train: Tensor  # (N, pixels) uint8
+    validation: Tensor  # likewise, to choose the epoch by
     fingerprint: Fingerprint | None  # which pictures of a folder they are
 
 
@@ -67,11 +67,9 @@ def load(
     """Load the images to train on: of a run that has begun in `out`, those it began with."""
     begun = out is not None and (out / checkpoint.LAST).exists()
     dataset = (
-        origin.of_run(out, config, data_dir)
-        if out and begun
-        else datasets.load(config.dataset, data_dir, config.image_size)
+        origin.of_run(out, config, data_dir) if out and begun else datasets.load(config, data_dir)
     )
-    train, validation = (each.x.to(device) for each in (dataset.train, dataset.validation))
+    train, validation = (each.pixels.to(device) for each in (dataset.train, dataset.validation))
     if config.train_on == "all":
         train = torch.cat([train, validation])
     return Images(train, validation, dataset.fingerprint)
@@ -95,7 +93,7 @@ def train(
 
     Args:
         config: what to train.
-        x_train: images, (N, 784) float32 in [0, 1]; their device is the one trained on.
+        x_train: images, (N, pixels), uint8 or float32 in [0, 1]; their device is trained on.
         x_validation: likewise, on the same device.
         out: run folder: `config.json`, of a folder's pictures `data.json`, `history.jsonl`,
             `best.pt`, `last.pt`, and `curves.png`, which is drawn anew while the training goes on.

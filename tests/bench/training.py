@@ -25,7 +25,7 @@ LOOPS = {
 
 @tuned()
 def section() -> str:
-    x = datasets.load_train_validation("fashion-mnist")[0].x
+    x = datasets.load_train_validation(Config(dataset="fashion-mnist"))[0].x
     loader = speedrun.report_loader(None)
     report, ours, floors = [], {name: [] for name in LOOPS}, {name: [] for name in LOOPS}
     for _ in tqdm(range(ROUNDS), desc="training", disable=None):

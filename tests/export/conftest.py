@@ -38,12 +38,12 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def splits(data_dir: Path) -> tuple[Split, Split]:
-    return datasets.load_train_validation("fashion-mnist", data_dir)
+    return datasets.load_train_validation(Config(dataset="fashion-mnist"), data_dir)
 
 
 @pytest.fixture(scope="session")
 def test_split(data_dir: Path) -> Split:
-    return datasets.load_test("fashion-mnist", data_dir)
+    return datasets.load_test(Config(dataset="fashion-mnist"), data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ not applied.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -177,9 +180,7 @@ def _upright(opened: Any, pixels: Pixels) -> Pixels:
 def _readable(name: str) -> Iterator[list[warnings.WarningMessage]]:
     """Turn whatever is raised about a file into a FileError that names it."""
     try:
-        with warnings.catch_warnings(record=True) as told:  # of odd but readable files
-            warnings.simplefilter("always")
-            warnings.simplefilter("error", pillow().DecompressionBombWarning)
+        with _WARNED.apart(pillow().DecompressionBombWarning) as told:  # of odd but readable files
             yield told
     except PackageMissingError:
         raise
@@ -193,6 +194,69 @@ def _readable(name: str) -> Iterator[list[warnings.WarningMessage]]:
             f"{name} is not a picture that can be taken: it is damaged, cut off or of an unknown "
             f"kind ({said}); save it as PNG or JPEG"
         ) from error
+
+
+class _Warned:
+    """Python's warnings, kept apart for each thread that reads a picture.
+
+    The filters are those of the whole process: `warnings.catch_warnings` in several threads at once
+    would leave them changed. So the first reader sets them, and the last one puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._before = contextlib.ExitStack()
+        self._own = threading.local()
+
+    @contextmanager
+    def apart(self, fatal: type[Warning]) -> Iterator[list[warnings.WarningMessage]]:
+        """Give a list of what this thread is warned of within; `fatal` is raised."""
+        if getattr(sys.flags, "context_aware_warnings", False):  # Python keeps them apart itself
+            with warnings.catch_warnings(record=True) as own:
+                warnings.simplefilter("always")
+                warnings.simplefilter("error", fatal)
+                yield own
+            return
+        told: list[warnings.WarningMessage] = []
+        outer, self._own.told = getattr(self._own, "told", None), told
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._set(fatal)
+        try:
+            yield told
+        finally:
+            self._own.told = outer
+            with self._lock:
+                self._readers -= 1
+                if not self._readers:
+                    self._before.close()
+
+    def _set(self, fatal: type[Warning]) -> None:
+        self._before.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("always")
+        warnings.simplefilter("error", fatal)
+        elsewhere = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            own = getattr(self._own, "told", None)
+            if own is None:  # of a thread that reads none
+                elsewhere(message, category, filename, lineno, file, line)
+            else:
+                own.append(warnings.WarningMessage(message, category, filename, lineno))
+
+        warnings.showwarning = show
+
+
+_WARNED: Final = _Warned()
 
 
 def _other(content: bytes) -> str | None:

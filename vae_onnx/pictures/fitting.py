@@ -23,7 +23,13 @@ MEANS: Final = (
 PICTURED: Final = (1, 3, 4)  # channels that a picture file can give
 
 
-def fitted(pixels: Pixels, width: int, height: int, fit: Fit = "crop") -> Pixels:
+def fitted(
+    pixels: Pixels,
+    width: int,
+    height: int,
+    fit: Fit = "crop",
+    ground: Literal["black", "white"] = "black",
+) -> Pixels:
     """Scale a picture to a size, with anti-aliasing.
 
     Args:
@@ -31,7 +37,8 @@ def fitted(pixels: Pixels, width: int, height: int, fit: Fit = "crop") -> Pixels
         width: Wanted.
         height: Wanted.
         fit: What becomes of other proportions: "crop" takes the middle, as `folder:` trains on it,
-            "pad" the whole with black beside it, "stretch" the whole, distorted.
+            "pad" the whole with `ground` beside it, "stretch" the whole, distorted.
+        ground: What "pad" lays beside the picture.
 
     Raises:
         PackageMissingError: Pillow is not installed.
@@ -42,7 +49,18 @@ def fitted(pixels: Pixels, width: int, height: int, fit: Fit = "crop") -> Pixels
     picture, size, filter_ = image.fromarray(pixels), (width, height), image.Resampling.LANCZOS
     if fit == "stretch":
         return np.asarray(picture.resize(size, filter_))
-    return np.asarray((ImageOps.pad if fit == "pad" else ImageOps.fit)(picture, size, filter_))
+    if fit == "crop":
+        return np.asarray(ImageOps.fit(picture, size, filter_))
+    if min(_contained(picture.size, size)) < 1:  # a line, of which Pillow's `pad` leaves nothing
+        picture = picture.resize([max(1, side) for side in _contained(picture.size, size)], filter_)
+    colour = ground if ground != "black" else None  # None: zeros in every channel
+    return np.asarray(ImageOps.pad(picture, size, filter_, colour))
+
+
+def _contained(size: tuple[int, int], within: tuple[int, int]) -> list[int]:
+    """The largest size of the same proportions."""
+    scale = min(within[0] / size[0], within[1] / size[1])
+    return [round(side * scale) for side in size]
 
 
 def to_model(pixels: Pixels, image_shape: Shape, multiple: int, fit: Fit = "crop") -> Pixels:

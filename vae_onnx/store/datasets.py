@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-TITLES: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}  # the known ones, as shown
+TITLES: Final = {  # the known ones, as shown
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "kmnist": "KMNIST",
+    "emnist": "EMNIST",
+    "cifar10": "CIFAR-10",
+    "svhn": "SVHN",
+    "celeba": "CelebA",
+}
 PICTURES: Final = "folder:"  # before the name of a folder of pictures, whatever that is called
 
 

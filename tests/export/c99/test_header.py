@@ -14,6 +14,7 @@ import vae_onnx
 from export import __main__ as command
 from export.c99 import header, int8, reading
 from export.c99.weights import Dense
+from export.config import Config
 from export.data import datasets
 from export.errors import ConfigError, StructureError
 from vae_onnx import evaluation
@@ -141,7 +142,7 @@ def test_int8_costs_what_the_header_says(name, headers, tmp_path):
     assert change == pytest.approx(after - before, abs=1e-3)
     assert abs(change) < 0.2
 
-    x = datasets.load_test(model.metadata["dataset"]).x.numpy()
+    x = datasets.load_test(Config(dataset=model.metadata["dataset"])).x.numpy()
     total = evaluation.losses(x, library.encode(x), library.decode, Settings())["total"]
     sign = -1 if model.kind == "vae" else 1
     assert sign * total == pytest.approx(after, abs=2e-3)
@@ -174,7 +175,7 @@ def test_rounding_for_the_codes_beats_the_nearest():
     """The reason for `rounding`: a fiftieth of the cost of rounding each weight alone."""
     model = vae_onnx.load("mnist-vae")
     exact = reading.read(model)
-    x = datasets.load_test("mnist").x.numpy()[:1000]
+    x = datasets.load_test(Config(dataset="mnist")).x.numpy()[:1000]
 
     def total(logits):
         rounded = replace(exact, decoder=(exact.decoder[0], logits))

@@ -1,6 +1,7 @@
 """A user's own pictures as a data set."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,14 @@ from export.data import folder
 from export.errors import ConfigError, DataError
 
 COLOURS = {"dark": 40, "light": 220}
+
+
+def read(root, side):
+    return folder.read(root, Config(dataset=f"folder:{root}", image_size=side))
+
+
+def squares(found):
+    return found.of(range(len(found.names)))[:, 0]
 
 
 @pytest.fixture
@@ -36,14 +45,14 @@ def pictures(tmp_path):
 
 
 def test_pictures_of_any_size_and_mode_are_grey_squares(pictures):
-    read = folder.read(pictures, 12)
-    assert read.images.shape == (40, 12, 12)
-    assert read.images.dtype == np.uint8
-    assert read.class_names == ("dark", "light")
-    means = read.images.mean(axis=(1, 2))
-    assert (means[read.labels == 0] < 100).all()
-    assert (means[read.labels == 1] > 150).all()
-    assert [name.partition("/")[0] == "light" for name in read.names] == list(read.labels)
+    found = read(pictures, 12)
+    assert found.images.shape == (40, 1, 12, 12)
+    assert found.images.dtype == np.uint8
+    assert found.class_names == ("dark", "light")
+    means = squares(found).mean(axis=(1, 2))
+    assert (means[found.labels == 0] < 100).all()
+    assert (means[found.labels == 1] > 150).all()
+    assert [name.partition("/")[0] == "light" for name in found.names] == list(found.labels)
 
 
 def test_the_middle_is_kept(tmp_path):
@@ -51,17 +60,17 @@ def test_the_middle_is_kept(tmp_path):
     wide[:, 20:40] = 255
     for i in range(20):
         Image.fromarray(wide).save(tmp_path / f"{i}.png")
-    read = folder.read(tmp_path, 20)
-    images = dict(zip(read.names, read.images, strict=True))
+    found = read(tmp_path, 20)
+    images = dict(zip(found.names, squares(found), strict=True))
     assert images["0.png"].min() == 255
-    assert read.class_names == (tmp_path.name,)
+    assert found.class_names == (tmp_path.name,)
 
 
 def test_what_is_taken_and_what_is_left_is_said(pictures, capsys):
     (pictures / ".git").mkdir()
     (pictures / ".DS_Store").write_bytes(b"")
     (pictures / "dark" / "a.heic").write_bytes(b"")
-    folder.read(pictures, 8)
+    read(pictures, 8)
     taken, left, *_ = capsys.readouterr().err.splitlines()
     assert taken == f"{pictures}: 40 pictures of 2 classes (dark, light)"
     assert left == (
@@ -72,16 +81,19 @@ def test_what_is_taken_and_what_is_left_is_said(pictures, capsys):
 
 
 def test_what_is_noted_of_pictures_is_said_once_for_all_of_them(pictures, monkeypatch, capsys):
-    read = folder._read
-    count = iter(range(100))
+    decode = folder._read
+    names = {
+        path.read_bytes(): f"{path.parent.name}/{path.name}" for path in pictures.rglob("*.png")
+    }
+    ordered = sorted(names.values())
 
-    def noting(content):
-        number = next(count)
-        notes = ["16 bits a pixel were reduced to 8."] if number % 2 else [f"Level {number}."]
-        return read(content)[0], notes
+    def noting(content, ground):
+        number = ordered.index(names[content])
+        notes = ("16 bits a pixel were reduced to 8.",) if number % 2 else (f"Level {number}.",)
+        return replace(decode(content, ground), notes=notes)
 
     monkeypatch.setattr(folder, "_read", noting)
-    folder.read(pictures, 8)
+    read(pictures, 8)
     said = capsys.readouterr().err.splitlines()
     assert "  20 pictures (dark/0.png, dark/10.png, dark/12.png, ...): Level 0." in said
     assert any(line.endswith("...): 16 bits a pixel were reduced to 8.") for line in said)
@@ -91,8 +103,8 @@ def test_what_is_noted_of_pictures_is_said_once_for_all_of_them(pictures, monkey
 def test_pictures_in_no_folder_beside_a_class_of_that_name(tmp_path, draw_pictures):
     draw_pictures(tmp_path / "cat", 12)
     draw_pictures(tmp_path / "cat" / "cat", 12)
-    read = folder.read(tmp_path / "cat", 8)
-    assert read.class_names == ("cat itself", "cat")
+    found = read(tmp_path / "cat", 8)
+    assert found.class_names == ("cat itself", "cat")
 
 
 def test_a_folder_goes_all_the_way(pictures, tmp_path, capsys):
@@ -128,14 +140,14 @@ def test_twenty_pictures_of_one_class_are_enough(tmp_path):
 
 def test_bad_folders_are_named(tmp_path, pictures):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
-        folder.read(tmp_path / "none", 28)
+        read(tmp_path / "none", 28)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"at least 20 pictures.*got 0"):
-        folder.read(tmp_path / "empty", 28)
+        read(tmp_path / "empty", 28)
     for number in range(3):
         (tmp_path / "empty" / f"{number}.heic").write_bytes(b"")
     with pytest.raises(DataError, match=r"got 0; left alone: 3 pictures .*3 \.heic.*save them as"):
-        folder.read(tmp_path / "empty", 28)
+        read(tmp_path / "empty", 28)
 
 
 def test_all_bad_pictures_are_in_one_error(pictures):
@@ -143,7 +155,7 @@ def test_all_bad_pictures_are_in_one_error(pictures):
         path = pictures / "dark" / f"{number}.png"
         path.write_bytes(path.read_bytes()[:60] if number else b"")
     with pytest.raises(DataError) as caught:
-        folder.read(pictures, 28)
+        read(pictures, 28)
     first, *lines = str(caught.value).splitlines()
     assert first == f"14 of 40 pictures in {pictures} cannot be read; remove or mend them:"
     assert len(lines) == 11
@@ -151,7 +163,7 @@ def test_all_bad_pictures_are_in_one_error(pictures):
     assert lines[10] == "  and 4 more"
     for number in range(14):  # the remedy
         (pictures / "dark" / f"{number}.png").unlink()
-    assert len(folder.read(pictures, 8).images) == 26
+    assert len(read(pictures, 8).images) == 26
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from demo.server.endpoints import Endpoints
 from demo.tabs.pad import example_list
 from export.__main__ import main
 from export.config import DATASETS, FOLDER
+from export.hub import model_card
 from vae_onnx.store.datasets import PICTURES, TITLES, known_dataset
 
 
@@ -71,4 +72,5 @@ def test_the_report_and_the_model_card_do_not_say_mnist(out, tmp_path):
 
 def test_every_side_has_the_same_known_data_sets():
     assert set(DATASETS) == set(TITLES)
+    assert set(model_card.DATASETS) < set(TITLES)
     assert FOLDER == PICTURES

@@ -23,7 +23,7 @@ def test_all_three_see_the_same_pixels(picture_files, capsys):
         demo, notes = pictures.picture_to_x(
             pictures.read(case.path.read_bytes()), model, digits=False
         )
-        own = folder._read(case.path.read_bytes())[0] / np.float32(255)
+        own = folder._read(case.path.read_bytes()).grey / np.float32(255)
         np.testing.assert_array_equal(command, demo[0, 0], case.path.name)
         np.testing.assert_array_equal(command, own, case.path.name)
         told = capsys.readouterr().err

@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
+from export.config import Config
 from export.data import datasets
 from export.errors import DataError
 
 
 def load(root):
-    return datasets.load(f"folder:{root}", image_size=9)
+    return datasets.load(Config(dataset=f"folder:{root}", image_size=9))
 
 
 def rows(split):

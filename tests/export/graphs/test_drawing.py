@@ -19,6 +19,7 @@ from onnx.reference import ReferenceEvaluator
 from PIL import Image, ImageDraw
 
 import vae_onnx
+from export.config import Config
 from export.data import datasets
 from export.graphs import drawing
 from vae_onnx.crossing.folding import surgery
@@ -289,7 +290,7 @@ def test_no_ink_is_lost_at_the_border(run: Callable[[Ink], X], turns: int) -> No
 
 @pytest.fixture(scope="module")
 def mnist() -> Ink:
-    images: Ink = (datasets.load_test("mnist").x * 255).round().byte().reshape(-1, 28, 28).numpy()
+    images: Ink = datasets.load_test(Config(dataset="mnist")).pixels.reshape(-1, 28, 28).numpy()
     return images
 
 

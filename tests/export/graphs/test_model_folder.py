@@ -31,7 +31,7 @@ def run(request, tmp_path_factory):
     """A small model, trained for an epoch on a few real images."""
     out = tmp_path_factory.mktemp("runs") / request.param
     config = Config(dataset="mnist", kind=request.param, hidden_dim=16, latent_dim=3, epochs=1)
-    split, validation = datasets.load_train_validation("mnist")
+    split, validation = datasets.load_train_validation(Config(dataset="mnist"))
     train(config, split.x[:2000], validation.x[:500], out)
     return out
 
@@ -52,7 +52,7 @@ def bundled(request):
 def test_images():
     """The complete test set of each data set, x (10000, 1, 28, 28) float32."""
     return {
-        name: datasets.load_test(name).x.reshape(-1, 1, 28, 28).numpy()
+        name: datasets.load_test(Config(dataset=name)).x.reshape(-1, 1, 28, 28).numpy()
         for name in ("mnist", "fashion-mnist")
     }
 

@@ -43,7 +43,7 @@ def plain(request, tmp_path_factory):
     """The folder of a small model, in float32."""
     folder = tmp_path_factory.mktemp("quantize") / request.param
     config = Config(dataset="mnist", kind=request.param, hidden_dim=16, latent_dim=3, epochs=1)
-    split, validation = datasets.load_train_validation("mnist")
+    split, validation = datasets.load_train_validation(Config(dataset="mnist"))
     train(config, split.x[:2000], validation.x[:500], folder / "run")
     model_folder.export_run(folder / "run", folder / "model")
     path = folder / "model" / "card.json"
@@ -70,7 +70,7 @@ def model(plain, tmp_path):
 
 @pytest.fixture(scope="module")
 def x():
-    return datasets.load_test("mnist").x.reshape(-1, 1, 28, 28).numpy()
+    return datasets.load_test(Config(dataset="mnist")).x.reshape(-1, 1, 28, 28).numpy()
 
 
 def told(path):
@@ -413,7 +413,11 @@ def test_pictures_of_ones_own_are_found_where_the_option_says(tmp_path, capsys):
 def test_the_bundled_variants_lose_what_their_cards_tell(name):
     folder = vae_onnx.load(name).folder
     card = json.loads((folder / "card.json").read_text())
-    x = datasets.load_test(card["config"]["dataset"]).x.reshape(-1, 1, 28, 28).numpy()
+    x = (
+        datasets.load_test(Config(dataset=card["config"]["dataset"]))
+        .x.reshape(-1, 1, 28, 28)
+        .numpy()
+    )
 
     def total(suffix):
         encoder, decoder = (OPENED[side](folder / f"{side}{suffix}.onnx") for side in SIDES)

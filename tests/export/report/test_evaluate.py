@@ -22,7 +22,7 @@ MODELS = {kind: build(Config(kind=kind, hidden_dim=16)) for kind in ("vae", "ae"
 def small(splits):
     """A few real images with their classes."""
     validation = splits[1]
-    return Split(validation.x[:300], validation.labels[:300], validation.class_names)
+    return Split(validation.pixels[:300], validation.labels[:300], validation.class_names)
 
 
 @pytest.mark.parametrize("kind", ["vae", "ae"])

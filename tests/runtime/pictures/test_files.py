@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -150,3 +151,28 @@ def test_the_names_of_files():
     names = files.suffixes()
     assert {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".pgm"} <= names
     assert names.isdisjoint({".pdf", ".h5", ".eps", ".ps", ".mpg", ".grib", ".heic"})
+
+
+def test_threads_that_read_at_once_leave_the_warnings_of_the_process_alone(picture_files):
+    odd = [case.path.read_bytes() for case in picture_files] * 4
+    alone = [files.read(content) for content in odd]
+    before, show = list(warnings.filters), warnings.showwarning
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(files.read, odd))
+        cut = pool.submit(files.read, odd[0][:20])
+        with pytest.raises(vae_onnx.FileError, match="cut off"):
+            cut.result()
+    assert (warnings.filters, warnings.showwarning) == (before, show)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        assert one.notes == other.notes
+
+
+def test_a_warning_of_a_thread_that_reads_nothing_is_shown_as_ever(picture_files):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with files._readable("a.png") as own, ThreadPoolExecutor(1) as pool:
+            pool.submit(warnings.warn, "elsewhere", UserWarning, 1).result()
+            warnings.warn("here", UserWarning, stacklevel=1)
+    assert [str(one.message) for one in told] == ["elsewhere"]
+    assert [str(one.message) for one in own] == ["here"]

@@ -50,3 +50,21 @@ def test_channels():
     np.testing.assert_array_equal(rgba[..., :3], picture.rgb)
     with pytest.raises(vae_onnx.InputError, match="5 channels, which no picture file has"):
         fitting.in_channels(picture, 5)
+
+
+@pytest.mark.parametrize("shape", [(1000, 1), (1, 1000), (1, 1), (3, 700), (500, 2, 3)])
+def test_a_line_becomes_a_picture_too(shape):
+    picture = np.full(shape, 100, np.uint8)
+    for fit in fitting.FITS:
+        assert fitting.fitted(picture, 16, 12, fit).shape == (12, 16, *shape[2:])
+    padded = fitting.fitted(picture, 16, 12, "pad")
+    assert set(np.unique(padded)) == {0, 100}
+
+
+def test_what_is_laid_beside_a_picture():
+    for picture in (wide(), wide()[..., 0]):
+        black, white = (fitting.fitted(picture, 63, 63, "pad", g) for g in ("black", "white"))
+        np.testing.assert_array_equal(black[21:42], picture)
+        np.testing.assert_array_equal(white[21:42], picture)
+        assert (black[:21].max(), white[:21].min()) == (0, 255)
+        np.testing.assert_array_equal(fitting.fitted(picture, 63, 63, "pad"), black)
