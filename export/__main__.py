@@ -109,7 +109,13 @@ def compare(runs: tyro.conf.Positional[tuple[Path, ...]], out: OptionalPath = No
     compare(runs, out)
 
 
-def onnx(run: Folder, out: Path, data_dir: OptionalPath = None, dataset: Place = None) -> None:
+def onnx(
+    run: Folder,
+    out: Path,
+    data_dir: OptionalPath = None,
+    dataset: Place = None,
+    licence: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+) -> None:
     """Freeze the best checkpoint of a run into encoder.onnx and decoder.onnx.
 
     Args:
@@ -117,10 +123,11 @@ def onnx(run: Folder, out: Path, data_dir: OptionalPath = None, dataset: Place =
         out: Folder of the model to write.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         dataset: Where the pictures are that it was trained on, if they have moved: folder:PATH.
+        licence: What the graphs state as their licence, of pictures in a folder: "Apache-2.0".
     """
     from export.graphs.model_folder import export_run
 
-    export_run(run, out, data_dir, dataset)
+    export_run(run, out, data_dir, dataset, licence)
 
 
 def quantize(

@@ -202,3 +202,9 @@ def _of_half(half: Half, rows: Tensor | None = None) -> Split:
         (half.images, half.labels) if rows is None else (half.images[rows], half.labels[rows])
     )
     return Split(images.flatten(1), labels, half.class_names)
+
+
+def one_of_each(labels: list[int]) -> list[int]:
+    """Indices of all labels: first the first one of each class, then those left over."""
+    first = [labels.index(label) for label in sorted(set(labels))]
+    return first + sorted(set(range(len(labels))) - set(first))

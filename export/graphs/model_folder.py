@@ -6,9 +6,10 @@ The folder is all that crosses to the runtime, and all that a stranger needs to 
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from torch import Tensor
 
 import vae_onnx
 from export.config import DATASETS, GREY, Config
+from export.data.datasets import Split, one_of_each
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity
 from export.networks.autoencoder import AE, VAE, codes, parameters
@@ -25,9 +27,15 @@ from export.training import checkpoint, origin, record
 from vae_onnx.crossing import folder
 from vae_onnx.store import model_files
 
+EXAMPLES: Final = 16  # pictures of the strip
+
 
 def export_run(
-    run: Path, out: Path, data_dir: Path | None = None, dataset: str | None = None
+    run: Path,
+    out: Path,
+    data_dir: Path | None = None,
+    dataset: str | None = None,
+    licence: str | None = None,
 ) -> None:
     """Write the model folder of a run's best checkpoint.
 
@@ -37,6 +45,7 @@ def export_run(
             the process be killed between two, the fingerprint in the graphs gives it away.
         data_dir: Where the data sets are.
         dataset: folder:PATH, where the pictures are now, if they are not where they were.
+        licence: Of a model of pictures in a folder, which the graphs then state.
 
     Raises:
         ParityError: A graph disagrees with torch by more than 1e-5 at some batch size; nothing
@@ -51,6 +60,8 @@ def export_run(
     told = describe(config, model, metrics, codes(model, images.train.x), test.class_names)
     if images.fingerprint is not None:
         told["data"] = images.fingerprint.digest
+    if licence is not None:
+        told["licence"] = licence
 
     x = test.x.reshape(-1, *model.image_shape)
     outputs = ["mu", "log_var"] if config.kind == "vae" else ["z"]
@@ -65,8 +76,13 @@ def export_run(
     }
     card = make_card(run, config, model, metrics, graphs)
     card |= {"data": told["data"]} if "data" in told else {}
-    history = (run / record.HISTORY).read_bytes()
-    write_folder(out, graphs, card, history, z, test.labels)
+    others = {
+        model_files.HISTORY: (run / record.HISTORY).read_bytes(),
+        model_files.LATENTS: folder.latents(z.numpy(), test.labels.numpy()),
+    }
+    if not drawn(config) and (strip := examples(model, test)) is not None:
+        others[model_files.STRIP] = strip
+    folder.write(out, graphs, card, others)
     print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
 
 
@@ -79,7 +95,7 @@ def describe(
 ) -> dict[str, str]:
     """Return what both graphs say of the model, for a host that has nothing but the file."""
     known = config.dataset in DATASETS
-    ink = known and config.image_shape[0] == GREY
+    ink = drawn(config)
     channels = z_train.movedim(1, -1).reshape(-1, z_train.shape[1])  # of a map, over all its places
     low, high = np.quantile(channels.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
     told = {
@@ -102,13 +118,30 @@ def describe(
     return told | nats
 
 
+def drawn(config: Config) -> bool:
+    """Whether the images are ink on paper: those of the known grey data sets."""
+    return config.dataset in DATASETS and config.image_shape[0] == GREY
+
+
+def examples(model: VAE | AE, test: Split) -> bytes | None:
+    """Return the strip of test images, of as many classes as there are, and what becomes of them.
+
+    It is what a demo offers to begin with. None without Pillow.
+    """
+    chosen = one_of_each(test.labels.tolist())[:EXAMPLES]
+    x = test.x[chosen]
+    x_recon = evaluate.decoder(model)(codes(model, x).numpy())
+    shape = (-1, *model.image_shape)
+    return folder.strip(x.numpy().reshape(shape), x_recon.reshape(shape), EXAMPLES)
+
+
 def likelihood(model: VAE | AE) -> dict[str, str]:
     """Return what the graphs say of p(x | z)."""
     if model.log_sigma is None:
         return {"likelihood": "Bernoulli, x_recon is its mean"}
     return {
         "likelihood": "Gaussian, x_recon is its mean",
-        "sigma": f"{float(model.log_sigma.exp()):.9g}",
+        "sigma": f"{math.exp(model.log_sigma.item()):.9g}",
     }
 
 
@@ -149,23 +182,3 @@ def make_card(
         },
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in graphs.items()},
     }
-
-
-def write_folder(
-    out: Path,
-    graphs: dict[str, bytes],
-    card: dict[str, Any],
-    history: bytes,
-    z: Tensor,
-    labels: Tensor,
-) -> None:
-    """Write the files of a model folder, in the place of those of any other model there.
-
-    `history.jsonl` is the run's own, for curves of the training: one epoch a line.
-    `latents.npz` holds the encoded test set.
-    """
-    others = {
-        model_files.HISTORY: history,
-        model_files.LATENTS: folder.latents(z.numpy(), labels.numpy()),
-    }
-    folder.write(out, graphs, card, others)

@@ -4,6 +4,7 @@ The mathematics is the runtime's, `vae_onnx.evaluation`: here it meets the torch
 graphs, with the same noise, so that `vae-onnx evaluate` gives the same figures.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def encode(model: VAE | AE, images: Split) -> Posterior | Array:
 
 def likelihood(model: VAE | AE) -> Likelihood:
     """What p(x | z) is, whose means the decoder gives."""
-    return BERNOULLI if model.log_sigma is None else Gaussian(float(model.log_sigma.exp()))
+    return BERNOULLI if model.log_sigma is None else Gaussian(math.exp(model.log_sigma.item()))
 
 
 def decoder(model: VAE | AE) -> Decode:

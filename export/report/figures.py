@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 import vae_onnx
-from export.data.datasets import Split
+from export.data.datasets import Split, one_of_each
 from export.errors import ConfigError
 from export.networks.autoencoder import AE, VAE, codes
 from export.training import origin, record
@@ -127,7 +127,7 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
 
 def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
     """Images, of as many classes as there are, above what the AE and the VAE make of them."""
-    chosen = _one_of_each(test.labels.tolist())[:EXAMPLES]
+    chosen = one_of_each(test.labels.tolist())[:EXAMPLES]
     x = test.x[chosen]
     rows = {
         "original": _pictures(vae, x),
@@ -145,12 +145,6 @@ def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
     return figure
 
 
-def _one_of_each(labels: list[int]) -> list[int]:
-    """Indices of all labels: first the first one of each class, then those left over."""
-    first = [labels.index(label) for label in sorted(set(labels))]
-    return first + sorted(set(range(len(labels))) - set(first))
-
-
 def prior_samples(vae: VAE) -> Figure:
     """What the decoder makes of z drawn from the prior N(0, I)."""
     generator = torch.Generator().manual_seed(SEED)
@@ -165,7 +159,7 @@ def prior_samples(vae: VAE) -> Figure:
 
 def interpolation(vae: VAE, test: Split) -> Figure:
     """Pairs of test images of different classes where there are, and what lies between them."""
-    chosen = _one_of_each(test.labels.tolist())[: 2 * PAIRS]
+    chosen = one_of_each(test.labels.tolist())[: 2 * PAIRS]
     ends = codes(vae, test.x[chosen])
     half = len(chosen) // 2
     rows = []

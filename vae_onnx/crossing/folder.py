@@ -104,21 +104,22 @@ def latents(z: npt.NDArray[Any], labels: npt.NDArray[Any]) -> bytes:
     return content.getvalue()
 
 
-def strip(x: Array, x_recon: Array) -> bytes | None:
+def strip(x: Array, x_recon: Array, shown: int = SHOWN) -> bytes | None:
     """Return `strip.png`: pictures above, what becomes of them below; None without Pillow.
 
     Args:
         x: (N, C, H, W) in [0, 1]. Of more than four channels, or two, the first is shown.
         x_recon: The same, reconstructed.
+        shown: How many, from the first on.
     """
     try:
         from PIL import Image
     except ImportError:
         return None
-    both = np.concatenate([x[:SHOWN], x_recon[:SHOWN]])
-    shown = both if both.shape[1] in (1, 3, 4) else both[:, :1]
-    step = -(-max(shown.shape[2:]) // SIDE)
-    pictures = to_uint8(from_x(np.ascontiguousarray(shown[:, :, ::step, ::step])))
+    both = np.concatenate([x[:shown], x_recon[:shown]])
+    visible = both if both.shape[1] in (1, 3, 4) else both[:, :1]
+    step = -(-max(visible.shape[2:]) // SIDE)
+    pictures = to_uint8(from_x(np.ascontiguousarray(visible[:, :, ::step, ::step])))
     rows = [_row(pictures[: len(pictures) // 2]), _row(pictures[len(pictures) // 2 :])]
     content = io.BytesIO()
     Image.fromarray(np.concatenate(rows)).save(content, "PNG", optimize=True)
