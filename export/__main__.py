@@ -21,8 +21,8 @@ from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Va
 from export.errors import ConfigError, DivergedError, UserError
 from vae_onnx import terminal
 
-FlatConfig = tyro.conf.OmitArgPrefixes[Config]
-FlatRecipe = tyro.conf.OmitArgPrefixes[Recipe]
+FlatConfig = tyro.conf.FlagCreatePairsOff[tyro.conf.OmitArgPrefixes[Config]]
+FlatRecipe = tyro.conf.FlagCreatePairsOff[tyro.conf.OmitArgPrefixes[Recipe]]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Folder = tyro.conf.Positional[Path]
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]

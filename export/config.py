@@ -420,10 +420,8 @@ def options(values: Mapping[str, object]) -> str:
 
 
 def _option(name: str, value: object) -> str:
-    name = name.replace("_", "-")
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {shlex.quote(str(value))}"
+    flag = f"--{name.replace('_', '-')}"
+    return flag if value is True else f"{flag} {shlex.quote(str(value))}"
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -88,16 +88,25 @@ def write(
         save(out / "VAE_prior_samples.png", prior_samples(vae))
         save(out / "VAE_interpolation.png", interpolation(vae, test))
         for kind, model in (("AE", ae), ("VAE", vae)):
-            path = out / f"{kind}_latent_space_2d.png"
-            if _is_flat(model, path):
-                save(path, latent_space(model, test))
+            save(out / f"{kind}_latent_space_2d.png", latent_space(model, test))
         if _is_flat(vae, out / "VAE_latent_grid.png"):
             save(out / "VAE_latent_grid.png", latent_grid(vae))
 
 
 def latent_space(model: VAE | AE, test: Split) -> Figure:
-    """Every test image as a point in the latent plane, coloured by its class."""
-    z = codes(model, test.x).numpy()
+    """Every test image as a point in the latent plane, coloured by its class.
+
+    Of more than two dimensions, the plane is that of the two principal directions of the codes.
+    """
+    z = codes(model, test.x).flatten(1).numpy()
+    names = ("latent dimension 1", "latent dimension 2")
+    if z.shape[1] > 2:
+        centred = z - z.mean(axis=0)
+        z = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        names = ("first principal direction", "second principal direction")
+    elif z.shape[1] == 1:
+        z = np.pad(z, ((0, 0), (0, 1)))  # on a line
+        names = ("latent dimension", "")
     labels = test.labels.numpy()
     figure = Figure(figsize=(7.6, 6))
     axes = figure.add_subplot()
@@ -120,7 +129,7 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="class")
     kind, point = ("VAE", "posterior mean") if isinstance(model, VAE) else ("AE", "code")
     axes.set_title(f"{kind} latent space: the {point} of each of {len(z):,} test images")
-    axes.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.set_aspect("equal", adjustable="datalim")
     return figure
 

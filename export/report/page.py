@@ -40,7 +40,9 @@ FIGURES: Final = {
     "VAE_latent_space_2d.png": "Latent space of the VAE, one point per test image",
     "AE_latent_space_2d.png": "Latent space of the AE, one point per test image",
     "reconstructions.png": "Test images and their reconstructions",
+    "reconstructions_of_training.png": "Training images and their reconstructions",
     "VAE_prior_samples.png": "Samples of the VAE",
+    "VAE_interpolation.png": "From one test image to another",
     "VAE_latent_grid.png": "The decoded latent plane of the VAE",
 }
 

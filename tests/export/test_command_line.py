@@ -193,7 +193,7 @@ def test_all_makes_everything_and_can_be_resumed(run, tmp_path, data_dir):
     assert (code, errors) == (0, "")
     assert f"{out / 'vae'} is finished" in log
     assert {path.name for path in out.iterdir()} == {"vae", "ae", "figures", "comparison.md"}
-    assert len(list((out / "figures").iterdir())) == 7
+    assert len(list((out / "figures").iterdir())) == 9
     for kind in ("vae", "ae"):
         model = vae_onnx.load(models / f"mnist-{kind}")
         assert model.kind == record.read(out / kind).config.kind == kind

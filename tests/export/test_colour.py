@@ -1,0 +1,108 @@
+"""A folder of colour pictures as people have them, all the way to graphs."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vae_onnx
+from export.__main__ import main
+from export.training import record
+from vae_onnx import contract, evaluation
+from vae_onnx.pictures import files, fitting
+from vae_onnx.pictures.arrays import scale
+
+MODES = ("RGB", "L", "P", "CMYK", "RGBA")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Discs of two colours, in many sizes, modes and formats."""
+    root, rng = tmp_path_factory.mktemp("pictures") / "discs", np.random.default_rng(0)
+    for number in range(60):
+        kind = ("red", "blue")[number % 2]
+        height, width = rng.integers(20, 90, 2)
+        y, x = np.mgrid[:height, :width]
+        centre, radius = rng.uniform(0.3, 0.7, 2) * (height, width), 0.3 * min(height, width)
+        inside = np.hypot(y - centre[0], x - centre[1]) < radius
+        pixels = np.full((height, width, 4), 255, np.uint8)
+        pixels[inside, :3] = (220, 30, 30) if kind == "red" else (30, 30, 220)
+        mode = MODES[number % len(MODES)]
+        pixels[..., 3] = 255 * inside if mode == "RGBA" else 255
+        path = root / kind / f"{number}.{'png' if mode in ('P', 'RGBA') else 'jpg'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).convert(mode).save(path)
+    return root
+
+
+OPTIONS = "--network conv --colour --image-size 16 --width 8 --latent-dim 3 --epochs 2 --lr 0.01"
+
+
+@pytest.fixture(scope="module")
+def made(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("all")
+    dataset = ["--dataset", f"folder:{folder}", "--batch-size", "16", "--mirror", "--shift", "1"]
+    assert main(["all", *OPTIONS.split(), *dataset, "--out", str(out), "--device", "cpu"]) == 0
+    return out
+
+
+@pytest.mark.parametrize("kind", ["vae", "ae"])
+def test_all_makes_a_model_of_colour(made, kind):
+    folder = made / "models" / f"discs-conv-{kind}-3d"
+    model = vae_onnx.load(folder)
+    assert (model.kind, model.image_shape, model.latent_shape) == (kind, (3, 16, 16), (3,))
+    told = model.metadata
+    assert told["likelihood"].startswith("Gaussian")
+    assert 0 < float(told["sigma"]) < 1
+    assert (told["ground"], told["fit"], told["dataset"]) == ("white", "crop", "folder:discs")
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
+    assert model.reconstruct(pictures).shape == (4, 16, 16, 3)
+    metrics = record.read_metrics(made / kind)
+    assert metrics["bits_per_dim"] > 0
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    assert card["metrics"]["bits_per_dim"] == pytest.approx(metrics["bits_per_dim"])
+    about = (made / kind / "README.md").read_text("utf-8")
+    assert "residual convolutions from 16x16 RGB pixels to a code of 3 and back" in about
+    assert "one Gaussian of one deviation for all pixels" in about
+    with Image.open(folder / "strip.png") as strip:
+        assert strip.size[1] == 32
+
+
+def test_the_runtime_scores_such_a_model_as_the_training_side_does(made, folder):
+    model = vae_onnx.load(made / "models" / "discs-conv-vae-3d")
+    metrics = record.read_metrics(made / "vae")
+    names = [*json.loads((made / "vae" / "data.json").read_text("utf-8"))["files"]["test"]]
+    pictures = [files.read(folder / name, ground="white").rgb for name in names]
+    x = scale(model.encoder.as_batch(np.stack([fitting.fitted(one, 16, 16) for one in pictures])))
+    px = contract.likelihood(model.metadata)
+    result = evaluation.evaluate(x, model.posterior(x), model.decoder.to_x_recon, px=px)
+    for name in ("mse", "kld", "bits_per_dim"):
+        assert result[name] == pytest.approx(metrics[name], rel=2e-2)
+
+
+def test_figures_in_colour(made):
+    drawn = {path.name for path in (made / "figures").iterdir()}
+    assert {"reconstructions.png", "VAE_interpolation.png", "VAE_prior_samples.png"} <= drawn
+    with Image.open(made / "figures" / "reconstructions.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"), int)
+    red = (pixels[..., 0] - pixels[..., 2] > 100).mean()
+    assert red > 0.001
+
+
+def test_it_goes_on_where_it_was_cut_off(made, folder, capsys):
+    out = made / "vae"
+    before = (out / "history.jsonl").read_text("utf-8")
+    options = [*OPTIONS.split(), "--dataset", f"folder:{folder}", "--batch-size", "16"]
+    options += ["--mirror", "--shift", "1", "--out", str(out), "--device", "cpu"]
+    assert main(["train", *options, "--resume"]) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert (out / "history.jsonl").read_text("utf-8") == before
+    assert main(["train", *options, "--resume", "--width", "16"]) == 1
+    assert "--width was 8, now 16" in capsys.readouterr().err
+
+
+def test_a_conv_has_no_recipe_of_the_report(folder, tmp_path, capsys):
+    options = ["--network", "conv", "--recipe", "report", "--out", str(tmp_path / "run")]
+    assert main(["train", *options]) == 1
+    assert "--network conv has the recipe best" in capsys.readouterr().err
