@@ -180,7 +180,7 @@ def test_pictures_to_test_with_are_told_in_the_run(trained):
     ("command", "dataset", "message"),
     [
         ("evaluate", "mnist", "is of a folder of pictures, not of mnist"),
-        ("evaluate", "cifar", "dataset must be one of fashion-mnist, mnist or folder:PATH"),
+        ("evaluate", "cifar", "dataset must be one of fashion-mnist, mnist, kmnist, emnist, "),
         ("quantize", "mnist", "is of a folder of pictures, not of mnist"),
         ("c-source", "mnist", "is of a folder of pictures, not of mnist"),
     ],
