@@ -3,12 +3,16 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
+import torch
 
 import vae_onnx
 from export.__main__ import main
-from export.training import checkpoint, record
+from export.config import Config
+from export.data import datasets
+from export.training import checkpoint, origin, record, run
 
 SMALL = ["--image-size", "8", "--hidden-dim", "4", "--epochs", "1", "--batch-size", "16"]
 
@@ -180,7 +184,7 @@ def test_pictures_to_test_with_are_told_in_the_run(trained):
     ("command", "dataset", "message"),
     [
         ("evaluate", "mnist", "is of a folder of pictures, not of mnist"),
-        ("evaluate", "cifar", "dataset must be one of fashion-mnist, mnist or folder:PATH"),
+        ("evaluate", "cifar", "dataset must be one of fashion-mnist, mnist, kmnist, emnist, "),
         ("quantize", "mnist", "is of a folder of pictures, not of mnist"),
         ("c-source", "mnist", "is of a folder of pictures, not of mnist"),
     ],
@@ -210,3 +214,50 @@ def test_figures_are_of_runs_on_the_same_pictures(place, draw_pictures, capsys):
     assert main(["train", *here, "--out", str(place / "later")]) == 0
     assert main(["figures", str(place / "vae"), str(place / "later"), "--out", str(place)]) == 1
     assert "both runs must be of one data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"image_size": 9}, {"colour": True, "ground": "black"}, {"fit": "pad"}, {"ground": "white"}],
+)
+def test_pictures_that_are_read_otherwise_are_another_data_set(trained, other):
+    vae, ae = ((trained / kind, record.read_config(trained / kind)) for kind in ("vae", "ae"))
+    assert origin.same(vae, ae)
+    assert not origin.same(vae, (ae[0], replace(ae[1], **other)))
+
+
+def test_the_pictures_of_a_model_are_read_as_its_graphs_tell(trained):
+    dataset = f"folder:{trained / 'pics'}"
+    config = Config(
+        dataset=dataset, colour=True, image_size=6, ground="black", fit="pad", network="mlp"
+    )
+    expected = datasets.load(config)
+    metadata = {"dataset": "folder:pics", "data": expected.fingerprint.digest}
+    told = metadata | {"ground": "black", "fit": "pad"}
+    found = origin.of_model(trained / "model", told, (3, 6, 6), dataset=dataset)
+    assert torch.equal(found.train.pixels, expected.train.pixels)
+    grey = origin.of_model(trained / "model", metadata, (1, 6, 6), dataset=dataset)
+    assert grey.train.pixels.shape == (32, 36)
+
+
+def test_the_known_data_set_of_a_model_in_its_size(trained, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(datasets, "load", lambda config, _: loaded.append(config))
+    for name, shape in (("celeba", (3, 32, 32)), ("svhn", (3, 32, 32)), ("mnist", (1, 28, 28))):
+        origin.of_model(trained, {"dataset": name, "licence": "MIT"}, shape)
+    assert [(one.dataset, one.image_shape) for one in loaded] == [
+        ("celeba", (3, 32, 32)),
+        ("svhn", (3, 32, 32)),
+        ("mnist", (1, 28, 28)),
+    ]
+
+
+@pytest.mark.parametrize("train_on", ["train", "all"])
+def test_a_run_has_its_images_as_bytes(trained, train_on):
+    config = Config(
+        dataset=f"folder:{trained / 'pics'}", colour=True, image_size=6, train_on=train_on
+    )
+    images = run.load(config, None, torch.device("cpu"))
+    assert images.train.dtype == images.validation.dtype == torch.uint8
+    assert images.train.shape == (36 if train_on == "all" else 32, 3 * 6 * 6)
+    assert images.validation.shape == (4, 3 * 6 * 6)
