@@ -17,8 +17,10 @@ try:
 except ModuleNotFoundError:
     sys.exit("error: training needs packages of its own; `make install` brings them into .venv")
 
-from export.config import DRAWS, RECIPES, Config, Device, Recipe, RecipeName, Variant, options
+from export.choices import DRAWS, Device, Variant
+from export.config import Config, Recipe
 from export.errors import ConfigError, DivergedError, UserError
+from export.recipes import RECIPES, RecipeName, options
 from vae_onnx import terminal
 
 FlatConfig = tyro.conf.FlagCreatePairsOff[tyro.conf.OmitArgPrefixes[Config]]

@@ -25,7 +25,7 @@ from export.c99.templates import (
     SIGMOID,
 )
 from export.c99.weights import Dense, Network
-from export.config import KINDS
+from export.choices import KINDS
 from export.errors import ConfigError, DataError, StructureError
 from vae_onnx import evaluation
 from vae_onnx.errors import GraphError

@@ -11,7 +11,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from export.config import FOLDER, Recipe, place_of
+from export.choices import FOLDER, place_of
+from export.config import Recipe
 from export.data import celeba, fetched, known
 from export.data import folder as own
 from export.data.fetched import PartName

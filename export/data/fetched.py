@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torchvision.datasets import CIFAR10, EMNIST, KMNIST, SVHN
 
-from export.config import DATASETS
+from export.choices import DATASETS
 from export.data.known import Half
 from export.errors import DataError
 

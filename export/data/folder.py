@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from export.config import GREY, Ground, Recipe
+from export.choices import GREY, Ground
+from export.config import Recipe
 from export.data import layout, memory
 from export.data.fingerprint import content_hash
 from export.data.layout import Part, Picture

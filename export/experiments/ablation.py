@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from export import markdown
-from export.config import Config, Device, options
+from export.choices import Device
+from export.config import Config
 from export.errors import ConfigError
+from export.recipes import options
 from export.training import record
 from export.training.run import run
 

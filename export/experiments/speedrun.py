@@ -17,11 +17,13 @@ from torchvision.transforms import ToTensor
 from tqdm import tqdm
 
 from export import markdown
-from export.config import MLP_RECIPES, Config, Device
+from export.choices import Device
+from export.config import Config
 from export.data import datasets, known
 from export.errors import ConfigError
 from export.networks.autoencoder import VAE
 from export.networks.building import build
+from export.recipes import MLP_RECIPES
 from export.report import evaluate
 from export.training.cpu import tuned
 from export.training.distributed import Group, pick_device

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 import vae_onnx
-from export.config import DATASETS, GREY, Config
+from export.choices import DATASETS, GREY
+from export.config import Config
 from export.data.datasets import Split, one_of_each
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity

@@ -11,7 +11,8 @@ from huggingface_hub import (
 
 import vae_onnx
 from export import markdown
-from export.config import KINDS, Config
+from export.choices import KINDS
+from export.config import Config
 from export.errors import ConfigError, ModelError
 from export.training import card
 from vae_onnx import contract

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime as ort
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from export.config import Variant
+from export.choices import Variant
 from export.errors import ModelError
 from export.lowprecision.rounding import round_weights
 from vae_onnx.crossing import shortening

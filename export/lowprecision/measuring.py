@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
-from export.config import DRAWS
+from export.choices import DRAWS
 from export.errors import UserError
 from export.graphs.parity import BATCH_SIZES
 from export.lowprecision.opening import Model

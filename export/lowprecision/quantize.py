@@ -15,7 +15,7 @@ import onnx
 from tqdm import tqdm
 
 from export import markdown
-from export.config import Variant
+from export.choices import Variant
 from export.errors import ConfigError
 from export.lowprecision.conversion import find_product, inputs_of, tell, to_float16, to_int8
 from export.lowprecision.measuring import (

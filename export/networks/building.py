@@ -15,10 +15,11 @@ def build(config: Config) -> VAE | AE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         halves = make(config)
+    products = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     for half in halves:
         for layer in half.modules():
             if isinstance(layer, mlp.Large | conv.Conv):
-                layer.products = getattr(torch, config.precision)
+                layer.products = products
     gaussian = config.likelihood == "gaussian"
     return kind(*halves, config.image_shape, config.latent_shape, gaussian=gaussian).eval()
 

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from export.networks.plan import Plan
+from export.plan import Plan
 
 GROUP: Final = 8  # channels that a GroupNorm takes together
 NARROW: Final = 16  # channels of the last map as the dense layer reads it

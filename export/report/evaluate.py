@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from export.config import BATCH, DRAWS, NOISE_SEED
+from export.choices import BATCH, DRAWS, NOISE_SEED
 from export.data.datasets import Split
 from export.errors import ConfigError
 from export.networks.autoencoder import AE, VAE

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from export import markdown, writing
-from export.config import DRAWS, Config, Kind
+from export.choices import DRAWS, Kind
+from export.config import Config
 from export.report import compare
 from export.training import record
 from export.training.record import Epoch, Losses, Run

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from export import markdown, writing
-from export.config import DATASETS, GREY, KINDS, Config
+from export.choices import DATASETS, GREY, KINDS
+from export.config import Config
 from export.networks.autoencoder import parameters
 from export.networks.building import build
 from export.training import record

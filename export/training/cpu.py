@@ -1,4 +1,4 @@
-"""What makes a process train faster on a CPU."""
+"""What makes a process train faster on this machine, a CPU most of all."""
 
 import ctypes
 from collections.abc import Iterator
@@ -38,3 +38,11 @@ def _keep_freed_memory() -> None:
         return
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     mallopt(M_MMAP_THRESHOLD, 2**25)  # the largest that it takes
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 by instructions of its own."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    known = torch.cpu.get_capabilities()
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

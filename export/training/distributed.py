@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from export.config import Device
+from export.choices import Device
 from export.errors import ConfigError
 
 T = TypeVar("T")

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from export.config import COLOUR, DATASETS, FOLDER, Config
+from export.choices import COLOUR, DATASETS, FOLDER
+from export.config import Config
 from export.data import datasets
 from export.data.datasets import DataSet
 from export.data.fingerprint import Expected

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from export.config import FOLDER, Config
+from export.choices import FOLDER
+from export.config import Config
 from export.errors import ConfigError, RunError
 from export.training import checkpoint, record
 from export.training.distributed import Group

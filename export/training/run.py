@@ -1,7 +1,7 @@
 """A training run and its folder: what is trained, logged, kept and gone on with."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from export.config import Config, Device
+from export.choices import Device
+from export.config import Config
 from export.data import datasets
 from export.data.fingerprint import Fingerprint
 from export.errors import RunError
 from export.networks.autoencoder import parameters
 from export.training import card, checkpoint, distributed, origin, record, resuming
-from export.training.cpu import tuned
+from export.training.cpu import has_bfloat16, tuned
 from export.training.distributed import Group
 from export.training.record import Epoch, Losses
 from export.training.tracking import Tracker
@@ -32,8 +33,8 @@ def run(
     tensorboard: bool = False,
 ) -> list[Epoch]:
     """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
-    config = config.located()
     with distributed.join(device) as group:
+        config = settled(config.located(), out, group.device)
 
         def prepare() -> Images:
             resuming.check(out, config, resume)
@@ -51,6 +52,15 @@ def run(
             group=group,
             fingerprint=images.fingerprint,
         )
+
+
+def settled(config: Config, out: Path, device: torch.device) -> Config:
+    """Return the config with the precision that "auto" means: that of a run that has begun."""
+    if config.precision != "auto":
+        return config
+    if (out / record.CONFIG).exists():
+        return replace(config, precision=record.read_config(out).precision)
+    return replace(config, precision="bfloat16" if has_bfloat16(device) else "float32")
 
 
 class Images(NamedTuple):

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.optim import Adam
 from tqdm import tqdm
 
-from export.config import BATCH, GREY, NOISE_SEED, Config
+from export.choices import BATCH, GREY, NOISE_SEED
+from export.config import Config
 from export.errors import DivergedError
 from export.networks.autoencoder import AE, VAE
 from export.networks.building import build

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from export.config import MLP_RECIPES, Config
+from export.config import Config
 from export.data import datasets
 from export.experiments import speedrun
 from export.markdown import table
+from export.recipes import MLP_RECIPES
 from export.training.cpu import tuned
 
 ROUNDS = 5

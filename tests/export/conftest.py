@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from export.config import Config, Kind
+from export.choices import Kind
+from export.config import Config
 from export.data import datasets
 from export.data.datasets import Split
 from export.report import evaluate

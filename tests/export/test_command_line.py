@@ -9,7 +9,8 @@ import pytest
 
 import vae_onnx
 from export import __main__ as command_line
-from export.config import MLP_RECIPES, Config
+from export.config import Config
+from export.recipes import MLP_RECIPES
 from export.training import record
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,8 @@ from torchvision.datasets import cifar as cifar_module
 from torchvision.datasets import mnist as mnist_module
 from torchvision.datasets import svhn as svhn_module
 
-from export.config import DATASETS, Config
+from export.choices import DATASETS
+from export.config import Config
 from export.data import datasets, fetched
 from export.errors import DataError
 

@@ -9,7 +9,7 @@ from demo.library.models import Library
 from demo.server.endpoints import Endpoints
 from demo.tabs.pad import example_list
 from export.__main__ import main
-from export.config import DATASETS, FOLDER
+from export.choices import DATASETS, FOLDER
 from export.hub import model_card
 from vae_onnx.store.datasets import PICTURES, TITLES, known_dataset
 

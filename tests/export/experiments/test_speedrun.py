@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from export.config import MLP_RECIPES, Config
+from export.config import Config
 from export.experiments import speedrun
 from export.experiments.speedrun import Result
 from export.networks.building import build
+from export.recipes import MLP_RECIPES
 from export.training.objective import Objective
 
 

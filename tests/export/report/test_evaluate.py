@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.config import NOISE_SEED, Config
+from export.choices import NOISE_SEED
+from export.config import Config
 from export.data.datasets import Split
 from export.errors import ConfigError
 from export.graphs import model_folder
