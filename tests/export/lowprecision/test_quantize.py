@@ -388,7 +388,7 @@ def test_what_cannot_be_done_is_said_in_one_line(capsys, options, words):
 
 def test_an_unknown_data_set_is_refused(model, capsys):
     assert command.main(["quantize", str(model), "--dataset", "cifar"]) == 1
-    assert "dataset must be one of fashion-mnist, mnist or folder:PATH" in capsys.readouterr().err
+    assert "dataset must be one of fashion-mnist, mnist, kmnist, " in capsys.readouterr().err
 
 
 def test_pictures_of_ones_own_are_found_where_the_option_says(tmp_path, capsys):
