@@ -147,7 +147,8 @@ def quantize(
         models: Model folders, as `onnx` writes them.
         precision: Numbers to go to: "float16" weights are half as large and computed with in
             float32, "int8" is a quarter as large and computes the large products in 8 bits.
-        limit: Nats per image that a model may lose on the test set; else nothing is written.
+        limit: Nats per image that a model may lose on the test set; else nothing is written. A
+            convolutional one may lose 0.5 dB of its reconstructions.
         dataset: Where the pictures are, of models of pictures in a folder: folder:PATH.
         page: Markdown file to write tables to, between <!-- int8 --> and <!-- /int8 -->, likewise
             float16.

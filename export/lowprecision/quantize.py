@@ -17,6 +17,7 @@ from tqdm import tqdm
 from export import markdown
 from export.choices import Variant
 from export.errors import ConfigError
+from export.lowprecision import convolutions
 from export.lowprecision.conversion import find_product, inputs_of, tell, to_float16, to_int8
 from export.lowprecision.measuring import (
     ROWS,
@@ -46,7 +47,7 @@ def quantize(
     page: Path | None = None,
     dry_run: bool = False,
 ) -> None:
-    """Write variants of model folders, and measure them.
+    """Write variants of model folders, and measure them; those of convolutions as `vae_onnx` does.
 
     Args:
         folders: Model folders, as `python -m export onnx` wrote them.
@@ -65,6 +66,13 @@ def quantize(
         DataError: the data set is damaged.
     """
     _check(folders, variants, limit)
+    others = [folder for folder in folders if convolutions.has_convolutions(folder)]
+    convolutions.check(others, page, dry_run)
+    for folder in others:
+        convolutions.shorten(folder, tuple(variants), dataset, data_dir)
+    folders = [folder for folder in folders if folder not in others]
+    if not folders:
+        return
     for variant in variants:
         if page:
             markdown.fill(page, variant)

@@ -67,6 +67,8 @@ def blocks(width: int, depth: int) -> list[nn.Module]:
 class Trunk(nn.Module):
     """A picture to the map that its code is read from."""
 
+    layout = torch.channels_last  # of the maps: what CPUs and GPUs convolve fastest
+
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         before: Sequence[int] = (plan.image_shape[0], *plan.widths)
@@ -90,7 +92,7 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (N, pixels) or (N, channels, side, side) to what the code is a linear map of."""
-        pictures = x.reshape(-1, *self.image_shape).contiguous(memory_format=torch.channels_last)
+        pictures = x.reshape(-1, *self.image_shape).contiguous(memory_format=self.layout)
         result: Tensor = self.read(self.levels(pictures))
         return result
 
@@ -134,6 +136,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """z to the logits of the means of p(x | z)."""
 
+    layout = torch.channels_last
+
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         top, side = plan.widths[-1], plan.sides[-1]
@@ -159,6 +163,6 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode z (N, *latent_shape) to logits (N, pixels)."""
-        start = self.write(self.hidden(z)).contiguous(memory_format=torch.channels_last)
+        start = self.write(self.hidden(z)).contiguous(memory_format=self.layout)
         logits: Tensor = self.levels(start).flatten(1)
         return logits

@@ -63,6 +63,10 @@ After the recipe had been chosen, these models were trained on the validation im
 that their validation losses are of images they have seen."""
 NOT_SEEN: Final = " That is not so for the runs by the report's recipe."
 
+CONVOLUTIONS: Final = """\
+`--network conv` beside the report's network, at the same numbers of latent dimensions. These did
+not see the validation images, by which the epoch was chosen."""
+
 OWN: Final = """\
 These are pictures of a folder, not the images of above; {images:,} of them are tested with."""
 
@@ -77,6 +81,7 @@ class Pair:
     vae_report: Run | None  # trained by the published recipe, where that was done
     ae_report: Run | None
     larger: Run | None  # a VAE of more latent dimensions
+    convolutional: tuple[Run, ...] = ()  # VAEs of convolutions
 
 
 def write(folders: Sequence[Path], out: Path) -> None:
@@ -84,7 +89,8 @@ def write(folders: Sequence[Path], out: Path) -> None:
 
     Args:
         folders: folders written by `all`, one for each data set. `vae-report` and `ae-report` in
-            them, where present, are runs by the published recipe, `vae-16d` a larger VAE.
+            them, where present, are runs by the published recipe, `vae-16d` a larger VAE, `conv-2d`
+            and `conv-16d` VAEs of convolutions.
         out: Markdown file.
 
     Raises:
@@ -104,8 +110,12 @@ def write(folders: Sequence[Path], out: Path) -> None:
 def read(folder: Path) -> Pair:
     """Read the runs below `folder`; raises what `record.read` raises."""
     others = [folder / name for name in ("vae-report", "ae-report", "vae-16d")]
-    present = [record.read(run) if run.is_dir() else None for run in others]
-    return Pair(folder, record.read(folder / "vae"), record.read(folder / "ae"), *present)
+    retrained = [record.read(run) if run.is_dir() else None for run in others]
+    found = [folder / name for name in ("conv-2d", "conv-16d") if (folder / name).is_dir()]
+    convolutional = tuple(record.read(run) for run in found)
+    vae, ae = (record.read(folder / kind) for kind in ("vae", "ae"))
+    vae_report, ae_report, larger = retrained
+    return Pair(folder, vae, ae, vae_report, ae_report, larger, convolutional)
 
 
 def section(pair: Pair, pictures: Sequence[Path]) -> str:
@@ -138,11 +148,29 @@ def section(pair: Pair, pictures: Sequence[Path]) -> str:
         parts.append(f"### {pair.larger.config.model_name}")
         parts.append(_commands([pair.larger]))
         parts.append(_history("trained here", pair.larger))
+    parts += convolutions(pair)
     parts.append("### Figures")
     drawn = (pair.folder / "figures").as_posix()
     parts.append(_code([f"python -m export figures {folders} --out {drawn}"]))
     parts += [f"![{FIGURES[path.name]}]({path.as_posix()})" for path in pictures]
     return "\n\n".join(parts)
+
+
+def convolutions(pair: Pair) -> list[str]:
+    """VAEs of convolutions beside those of the report's network; nothing where there are none."""
+    if not pair.convolutional:
+        return []
+    dense = [run for run in (pair.vae, pair.larger) if run is not None]
+    compared = [*dense, *pair.convolutional]
+    names = " ".join(run.folder.as_posix() for run in compared)
+    return [
+        "### What convolutions are worth",
+        CONVOLUTIONS,
+        compare.table(compared),
+        _code([f"python -m export compare {names}"]),
+        _commands(pair.convolutional),
+        *(_history(run.config.model_name, run) for run in pair.convolutional),
+    ]
 
 
 def losses_table(columns: Mapping[str, Run], published: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ python tests/bench/page.py --out docs/benchmarks.md
 import argparse
 from pathlib import Path
 
+import convolutions
 import demo_bench
 import hosts
 import large
@@ -23,9 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    sections = [
-        part.section() for part in (runtime, large, process, hosts, web, demo_bench, training)
-    ]
+    parts = (runtime, large, process, hosts, web, demo_bench, training, convolutions)
+    sections = [part.section() for part in parts]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
     write_text(out, page)

@@ -1,6 +1,7 @@
 """A folder of colour pictures as people have them, all the way to graphs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -106,3 +107,15 @@ def test_a_conv_has_no_recipe_of_the_report(folder, tmp_path, capsys):
     options = ["--network", "conv", "--recipe", "report", "--out", str(tmp_path / "run")]
     assert main(["train", *options]) == 1
     assert "--network conv has the recipe best" in capsys.readouterr().err
+
+
+def test_shorter_numbers(made, folder, tmp_path, capsys):
+    model = tmp_path / "model"
+    shutil.copytree(made / "models" / "discs-conv-vae-3d", model)
+    options = ["quantize", str(model), "--dataset", f"folder:{folder}"]
+    assert main([*options, "--dry-run"]) == 1
+    assert "--page and --dry-run are of dense networks" in capsys.readouterr().err
+    assert main([*options, "--precision", "float16"]) == 0
+    short = vae_onnx.load(model, precision="float16")
+    x = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
+    np.testing.assert_allclose(short.reconstruct(x), vae_onnx.load(model).reconstruct(x), atol=0.02)

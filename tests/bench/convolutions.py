@@ -1,0 +1,105 @@
+"""An epoch over colour pictures: our loop beside plain DataLoader loops of the same network."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.optim import Adam
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, Resize, ToTensor
+from tqdm import tqdm
+
+from export.config import Config
+from export.data import datasets
+from export.experiments import speedrun
+from export.markdown import table
+from export.networks.building import build
+from export.recipes import CONV_RECIPES
+from export.training.cpu import has_bfloat16, tuned
+from export.training.objective import gaussian_recon, kld
+
+ROUNDS = 5
+BATCH = 64
+SIDE = 32
+
+Loader = Iterable[tuple[Tensor, Tensor]]
+
+
+@tuned()
+def section() -> str:
+    pictures = datasets.folder(None) / "emoji"
+    short = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
+    chosen = {"latent_dim": 64, "batch_size": BATCH, "input_noise": 0.0, "precision": short}
+    folder = {"dataset": f"folder:{pictures}", "colour": True, "image_size": SIDE}
+    config = Config(**{**CONV_RECIPES["best"], **folder, **chosen})
+    x = datasets.load_train_validation(config)[0].pixels
+    with tempfile.TemporaryDirectory() as folder:
+        save(x, Path(folder))
+        calls = loops(config, x, Path(folder))
+        seconds: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in tqdm(range(ROUNDS), desc="colour training", disable=None):
+            for name, call in calls.items():
+                seconds[name].append(speedrun.seconds(call))
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    first = next(iter(medians.values()))
+    rows = [[name, f"{time:.2f} s", f"{time / first:.2f}"] for name, time in medians.items()]
+    return f"""## Training convolutions
+
+One epoch of the same network, its VAE of 64 dimensions with a Gaussian likelihood, over {len(x):,}
+colour emoji of {SIDE}x{SIDE} in batches of {BATCH}, medians of {ROUNDS} rounds in which all take
+turns, {torch.get_num_threads()} threads. The plain loops are what one writes first: contiguous
+tensors, float32, Adam as it comes.
+
+{table(["", "one epoch", "of the first"], rows)}"""
+
+
+def save(x: Tensor, folder: Path) -> None:
+    """Write the pictures as PNG files, as a user has them."""
+    pictures = x.reshape(-1, 3, SIDE, SIDE).movedim(1, -1).numpy()
+    for number, pixels in enumerate(pictures):
+        path = folder / "emoji" / f"{number:05}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(path)
+
+
+def loops(config: Config, x: Tensor, folder: Path) -> dict[str, Callable[[], Any]]:
+    """The calls that train an epoch each."""
+    transform = Compose([Resize(SIDE), ToTensor()])
+    files = DataLoader(ImageFolder(str(folder), transform), batch_size=BATCH, shuffle=True)
+    floats = TensorDataset(x.float() / 255, torch.zeros(len(x)))
+    tensors = DataLoader(floats, batch_size=BATCH, shuffle=True)
+    exact = Config(**{**vars(config), "precision": "float32"})
+    return {
+        "a DataLoader over ImageFolder": partial(plain_epoch, exact, files),
+        "a DataLoader over a TensorDataset": partial(plain_epoch, exact, tensors),
+        "ours, float32": partial(speedrun.our_epoch, exact, x),
+        f"ours, {config.precision}": partial(speedrun.our_epoch, config, x),
+    }
+
+
+def plain_epoch(config: Config, loader: Loader) -> None:
+    """Train for an epoch as one writes it first."""
+    model = build(config).train().to(memory_format=torch.contiguous_format)
+    model.encoder.trunk.layout = model.decoder.layout = torch.contiguous_format
+    optimizer = Adam(model.parameters(), lr=config.lr)
+    total = 0.0
+    for pictures, _ in loader:
+        x = pictures.flatten(1)
+        logits, mu, log_var = model(x, torch.randn(len(x), config.latent_dim))
+        loss = (gaussian_recon(logits, x, model.log_sigma) + kld(mu, log_var)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+
+
+if __name__ == "__main__":
+    print(section())
