@@ -58,7 +58,7 @@ def export_run(
     test = images.test
     metrics = evaluate.metrics(model, test)
     z = codes(model, test.x)
-    told = describe(config, model, metrics, codes(model, images.train.x), test.class_names)
+    told = describe(config, model, metrics, codes(model, images.train.pixels), test.class_names)
     if images.fingerprint is not None:
         told["data"] = images.fingerprint.digest
     if licence is not None:

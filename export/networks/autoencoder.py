@@ -6,6 +6,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from export.choices import BATCH
+
 FIRST_SIGMA: Final = 0.2  # of pixels about pictures of one grey; it is learned
 ImageShape = tuple[int, int, int]  # channels, height, width
 
@@ -96,10 +98,19 @@ def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def codes(model: VAE | AE, x: Tensor) -> Tensor:
-    """Encode x (N, pixels) to one z (N, *latent_shape): the AE's code or the VAE's mean."""
-    result = model.encoder(x)
-    z: Tensor = result[0] if isinstance(model, VAE) else result
-    return z
+    """Encode images to one z (N, *latent_shape) each: the AE's code or the VAE's mean.
+
+    Args:
+        model: on the CPU.
+        x: (N, pixels), uint8 or float32 in [0, 1].
+    """
+    results = (model.encoder(as_float(part)) for part in torch.split(x, BATCH))
+    return torch.cat([each[0] if isinstance(model, VAE) else each for each in results])
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Return images in [0, 1], of bytes as well: whole data sets are held as these."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
 def parameters(model: nn.Module) -> int:

@@ -13,7 +13,7 @@ import torch
 from export.choices import BATCH, DRAWS, NOISE_SEED
 from export.data.datasets import Split
 from export.errors import ConfigError
-from export.networks.autoencoder import AE, VAE
+from export.networks.autoencoder import AE, VAE, as_float
 from export.training import card, origin, record
 from export.training.checkpoint import load_model
 from vae_onnx import Posterior, evaluation
@@ -45,7 +45,8 @@ def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
 @torch.inference_mode()
 def encode(model: VAE | AE, images: Split) -> Posterior | Array:
     """Encode all images: q(z | x) of a VAE, z (N, *latent_shape) of an AE."""
-    batches = [model.encoder(x) for x in torch.split(images.x, BATCH)]
+    parts = torch.split(images.pixels, BATCH)
+    batches = [model.encoder(as_float(part)) for part in parts]
     if isinstance(model, VAE):
         mu, log_var = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
         return Posterior(mu, log_var)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from export.choices import BATCH, GREY, NOISE_SEED
 from export.config import Config
 from export.errors import DivergedError
-from export.networks.autoencoder import AE, VAE
+from export.networks.autoencoder import AE, VAE, as_float
 from export.networks.building import build
 from export.training.distributed import Group
 from export.training.objective import Objective
@@ -191,11 +191,6 @@ class Noise:
             wider = F.pad(part, [most] * 4, mode=edges)
             moved.append(wider[..., most - down :, most - right :][..., :side, :side])
         return torch.cat(moved)
-
-
-def as_float(x: Tensor) -> Tensor:
-    """Return images in [0, 1], of bytes as well: whole data sets are held as these."""
-    return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
 def uniform_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:
