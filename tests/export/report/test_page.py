@@ -103,7 +103,7 @@ def test_every_picture_of_the_report_is_beside_it(pair, tmp_path):
     out = tmp_path / "docs" / "report.md"
     page.write([pair], out)
     links = re.findall(r"!\[.+\]\((.+)\)", out.read_text(encoding="utf-8"))
-    assert len(links) == 7
+    assert len(links) == 9
     for link in links:
         assert link.startswith("figures/fashion-mnist/")
         copied = (out.parent / link).read_bytes()
