@@ -14,26 +14,13 @@ from vae_onnx import contract, evaluation
 from vae_onnx.pictures import files, fitting
 from vae_onnx.pictures.arrays import scale
 
-MODES = ("RGB", "L", "P", "CMYK", "RGBA")
+from . import photographs
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Discs of two colours, in many sizes, modes and formats."""
-    root, rng = tmp_path_factory.mktemp("pictures") / "discs", np.random.default_rng(0)
-    for number in range(60):
-        kind = ("red", "blue")[number % 2]
-        height, width = rng.integers(20, 90, 2)
-        y, x = np.mgrid[:height, :width]
-        centre, radius = rng.uniform(0.3, 0.7, 2) * (height, width), 0.3 * min(height, width)
-        inside = np.hypot(y - centre[0], x - centre[1]) < radius
-        pixels = np.full((height, width, 4), 255, np.uint8)
-        pixels[inside, :3] = (220, 30, 30) if kind == "red" else (30, 30, 220)
-        mode = MODES[number % len(MODES)]
-        pixels[..., 3] = 255 * inside if mode == "RGBA" else 255
-        path = root / kind / f"{number}.{'png' if mode in ('P', 'RGBA') else 'jpg'}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).convert(mode).save(path)
+    root = tmp_path_factory.mktemp("pictures") / "discs"
+    photographs.make(root, 60, largest=90)
     return root
 
 
@@ -88,7 +75,7 @@ def test_figures_in_colour(made):
     with Image.open(made / "figures" / "reconstructions.png") as picture:
         pixels = np.asarray(picture.convert("RGB"), int)
     red = (pixels[..., 0] - pixels[..., 2] > 100).mean()
-    assert red > 0.001
+    assert red > 0.001  # the discs that are
 
 
 def test_it_goes_on_where_it_was_cut_off(made, folder, capsys):

@@ -98,10 +98,17 @@ def pictures(tmp_path, images):
     return folder
 
 
-@pytest.mark.parametrize("kind", ["vae", "ae"])
-def test_two_processes_train_as_one(tmp_path, pictures, kind):
+CONV = {"network": "conv", "width": 8, "image_size": 16, "colour": True, "moves": 0, "lr": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("vae", {"hidden_dim": 16}), ("ae", {"hidden_dim": 16}), ("vae", CONV)],
+    ids=["vae", "ae", "conv"],
+)
+def test_two_processes_train_as_one(tmp_path, pictures, kind, options):
     """170 images in batches of 13: the last has one image, and one process none."""
-    config = Config(kind=kind, dataset=f"folder:{pictures}", hidden_dim=16, epochs=3, batch_size=13)
+    config = Config(kind=kind, dataset=f"folder:{pictures}", epochs=3, batch_size=13, **options)
     alone = run.run(config, tmp_path / "alone", device="cpu")
 
     command = ["-m", "export", "train", *config.flags().split(), "--device", "cpu"]
@@ -119,7 +126,7 @@ def test_two_processes_train_as_one(tmp_path, pictures, kind):
         checkpoint.load(tmp_path / name / checkpoint.LAST)["model"] for name in ("two", "alone")
     )
     torch.testing.assert_close(weights, expected, rtol=1e-2, atol=1e-3)
-    if kind == "ae":
+    if options is CONV or kind == "ae":
         return
 
     resumed = torchrun(*command, "--resume")
