@@ -106,3 +106,10 @@ def test_shorter_numbers(made, folder, tmp_path, capsys):
     short = vae_onnx.load(model, precision="float16")
     x = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
     np.testing.assert_allclose(short.reconstruct(x), vae_onnx.load(model).reconstruct(x), atol=0.02)
+
+
+def test_the_licence_of_ones_own_pictures_is_ones_own_to_state(made, tmp_path):
+    assert "licence" not in vae_onnx.load(made / "models" / "discs-conv-ae-3d").metadata
+    options = ["onnx", str(made / "ae"), "--out", str(tmp_path / "ae"), "--licence", "CC-BY-4.0"]
+    assert main(options) == 0
+    assert vae_onnx.load(tmp_path / "ae").metadata["licence"] == "CC-BY-4.0"

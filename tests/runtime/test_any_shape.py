@@ -1,6 +1,7 @@
 """Models whose code is a map, whose pictures have four channels, or any size."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -134,6 +135,26 @@ def test_a_gaussian_is_the_textbook_one():
     slopes, offsets = px.linear(means)
     linear = (slopes * x + offsets).sum(axis=1) + px.constant(x)
     np.testing.assert_allclose(linear, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.1, 0.5])
+def test_bits_per_dimension_are_those_of_the_levels_of_a_byte(sigma):
+    """By hand: a level is as likely as the Gaussian is between its two ends."""
+    mean, levels = 0.4, np.arange(256) / 255
+    normal = NormalDist(mean, sigma)
+    ends = [(level - 0.5 / 255, level + 0.5 / 255) for level in levels]
+    p = np.array([normal.cdf(high) - normal.cdf(low) for low, high in ends])
+    near = np.abs(levels - mean) < 2 * sigma
+    px = distributions.Gaussian(sigma)
+    x = levels[near, np.newaxis].astype(np.float32)
+    nats = -px.log_px(x, np.full_like(x, mean))
+    told = np.array([px.bits_per_dim(each, 1) for each in nats])
+    exact = -np.log2(p[near])
+    assert (told > exact - 1e-5).all()  # an upper bound
+    np.testing.assert_allclose(told, exact, atol=0.05 if sigma < 0.05 else 1e-3)
+    # Of many pixels, the mean of theirs.
+    whole = px.bits_per_dim(float(nats.sum()), len(nats))
+    assert whole == pytest.approx(told.mean())
 
 
 def test_the_exact_integral_of_a_gaussian_model():

@@ -99,6 +99,24 @@ def test_two_runs_of_one_data_set_keep_their_own_pictures(pair, tmp_path):
     assert (pictures / pair.name / "reconstructions.png").read_bytes() == original
 
 
+def test_convolutions_stand_beside_the_network_of_the_report(pair, tiny_run, tmp_path):
+    out = tmp_path / "report.md"
+    page.write([pair], out)
+    assert "What convolutions are worth" not in out.read_text(encoding="utf-8")
+    run = pair / "conv-2d"
+    shutil.copytree(tiny_run("vae"), run)
+    config = record.read_config(run)
+    conv = dataclasses.replace(config, network="conv", hidden_dim=400, width=8)
+    record.write_config(run, conv)
+    page.write([pair], out)
+    text = out.read_text(encoding="utf-8")
+    assert "### What convolutions are worth" in text
+    assert f"python -m export train {conv.flags()} --out {run.as_posix()}" in text
+    models = re.findall(r"^\| model +\|(.*)\|$", text, flags=re.MULTILINE)[1]
+    names = [cell.strip() for cell in models.split("|")]
+    assert names == ["fashion-mnist-vae", "fashion-mnist-conv-vae"]
+
+
 def test_every_picture_of_the_report_is_beside_it(pair, tmp_path):
     out = tmp_path / "docs" / "report.md"
     page.write([pair], out)
