@@ -17,6 +17,7 @@ from vae_onnx.pictures.arrays import Shape
 
 if TYPE_CHECKING:
     from vae_onnx.distributions import Likelihood
+    from vae_onnx.pictures.fitting import Ground
 
 NORMAL = "N(0, I)"
 NONE = "none"
@@ -88,6 +89,22 @@ def likelihood(metadata: Mapping[str, str]) -> Likelihood | None:
             f"{metadata.get('sigma')!r}"
         ) from error
     raise GraphError(f"likelihood must be Bernoulli, Gaussian or none, got {told!r}")
+
+
+def ground(metadata: Mapping[str, str]) -> Ground | None:
+    """Return what lies where a picture is transparent, as the model was trained; None if untold.
+
+    Raises:
+        GraphError: It is neither black nor white.
+    """
+    told = metadata.get("ground")
+    if told is None:
+        return None
+    if told == "black":
+        return "black"
+    if told == "white":
+        return "white"
+    raise GraphError(f"the metadata `ground` must be black or white, got {told!r}")
 
 
 def has_normal_prior(metadata: Mapping[str, str], kind: str) -> bool:

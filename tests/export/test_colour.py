@@ -11,6 +11,7 @@ import vae_onnx
 from export.__main__ import main
 from export.training import record
 from vae_onnx import contract, evaluation
+from vae_onnx.__main__ import main as runtime
 from vae_onnx.pictures import files, fitting
 from vae_onnx.pictures.arrays import scale
 
@@ -113,3 +114,24 @@ def test_the_licence_of_ones_own_pictures_is_ones_own_to_state(made, tmp_path):
     options = ["onnx", str(made / "ae"), "--out", str(tmp_path / "ae"), "--licence", "CC-BY-4.0"]
     assert main(options) == 0
     assert vae_onnx.load(tmp_path / "ae").metadata["licence"] == "CC-BY-4.0"
+
+
+def test_what_is_transparent_lies_on_the_ground_that_the_model_states(made, tmp_path, capsys):
+    """By itself the reader would lay a light drawing on black."""
+    model = made / "models" / "discs-conv-ae-3d"
+    see_through = np.zeros((16, 24, 4), np.uint8)
+    see_through[4:12, 4:12] = (250, 250, 230, 255)
+    solid = np.full((16, 24, 3), 255, np.uint8)
+    solid[4:12, 4:12] = (250, 250, 230)
+    codes = []
+    for name, pixels in (("see-through", see_through), ("solid", solid)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        for fit in ("crop", "pad"):
+            picture, out = str(tmp_path / f"{name}.png"), tmp_path / f"{name}-{fit}.npy"
+            assert runtime(["encode", str(model), picture, "--fit", fit, "-o", str(out)]) == 0
+            codes.append(np.load(out))
+    assert "What is transparent counts as white paper" in capsys.readouterr().err
+    np.testing.assert_array_equal(codes[0], codes[2])
+    np.testing.assert_array_equal(codes[1], codes[3])
+    padded = fitting.fitted(solid, 16, 16, "pad", "white")
+    np.testing.assert_allclose(codes[1], vae_onnx.load(model).encode(padded), rtol=1e-5)

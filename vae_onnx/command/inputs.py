@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import evaluation
+from vae_onnx import contract, evaluation
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.command import files
 from vae_onnx.command.rows import Rows
@@ -24,7 +24,7 @@ from vae_onnx.evaluation import Labels
 from vae_onnx.pictures import drawing, fitting, paper
 from vae_onnx.pictures import files as pictures
 from vae_onnx.pictures.arrays import Shape, as_batch, to_x
-from vae_onnx.pictures.fitting import Fit
+from vae_onnx.pictures.fitting import Fit, Ground
 
 DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
 INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
@@ -107,8 +107,9 @@ def _pictures(
     inked = paper.expected(model.metadata)
     taken: list[npt.NDArray[np.uint8]] = []
     notes = []
+    ground = contract.ground(model.metadata)
     for path in paths:
-        picture = _read(path, invert)
+        picture = _read(path, invert, ground)
         grey = picture.grey
         if not fit:
             _check_size(path, grey.shape, model)
@@ -122,8 +123,9 @@ def _pictures(
             notes.append((path, CONTRARY.format("" if invert else "no-")))
         pixels = fitting.in_channels(picture, model.image_shape[0])
         inverted = 255 - pixels if (light if invert is None else invert) else pixels
-        if fit:  # after that: what pad lays beside it is black
-            inverted = fitting.to_model(inverted, model.image_shape, model.size_multiple, fit)
+        if fit:  # after that: what pad lays beside it is the model's ground, or black
+            shape, multiple = model.image_shape, model.size_multiple
+            inverted = fitting.to_model(inverted, shape, multiple, fit, ground)
         if taken and inverted.shape != taken[0].shape:
             raise InputError(
                 f"{path} is {_size(inverted.shape)} pixels, {paths[0]} {_size(taken[0].shape)}; "
@@ -153,10 +155,10 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
 
 
-def _read(path: Path, invert: bool | None) -> pictures.Picture:
+def _read(path: Path, invert: bool | None, ground: Ground | None = None) -> pictures.Picture:
     """Read a picture; what is transparent is paper, of which --invert says that it is light."""
     if invert is None:
-        return pictures.read(path)
+        return pictures.read(path, ground=ground)
     return pictures.read(path, ground="white" if invert else "black")
 
 

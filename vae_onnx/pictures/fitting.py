@@ -14,10 +14,11 @@ from vae_onnx.pictures.files import Picture, pillow
 
 Pixels = npt.NDArray[np.uint8]
 Fit = Literal["stretch", "crop", "pad"]
+Ground = Literal["black", "white"]
 
 FITS: Final[tuple[Fit, ...]] = get_args(Fit)
 MEANS: Final = (
-    "crop cuts the middle out in the proportions wanted, pad lays black bars beside the picture, "
+    "crop cuts the middle out in the proportions wanted, pad lays bars beside the picture, "
     "stretch changes its proportions"
 )
 PICTURED: Final = (1, 3, 4)  # channels that a picture file can give
@@ -28,7 +29,7 @@ def fitted(
     width: int,
     height: int,
     fit: Fit = "crop",
-    ground: Literal["black", "white"] = "black",
+    ground: Ground = "black",
 ) -> Pixels:
     """Scale a picture to a size, with anti-aliasing.
 
@@ -63,7 +64,13 @@ def _contained(size: tuple[int, int], within: tuple[int, int]) -> list[int]:
     return [round(side * scale) for side in size]
 
 
-def to_model(pixels: Pixels, image_shape: Shape, multiple: int, fit: Fit = "crop") -> Pixels:
+def to_model(
+    pixels: Pixels,
+    image_shape: Shape,
+    multiple: int,
+    fit: Fit = "crop",
+    ground: Ground | None = None,
+) -> Pixels:
     """Bring a picture to the size that a model takes.
 
     Args:
@@ -72,6 +79,7 @@ def to_model(pixels: Pixels, image_shape: Shape, multiple: int, fit: Fit = "crop
             its own, cut at both ends to a multiple.
         multiple: Which one.
         fit: As in `fitted`.
+        ground: What "pad" lays beside the picture; black unless told.
     """
     target = [
         max(multiple, size - size % multiple) if wanted == ANY else wanted
@@ -83,7 +91,9 @@ def to_model(pixels: Pixels, image_shape: Shape, multiple: int, fit: Fit = "crop
             start = (size - target[axis]) // 2
             pixels = pixels.take(range(start, start + target[axis]), axis)
     height, width = target
-    return pixels if pixels.shape[:2] == (height, width) else fitted(pixels, width, height, fit)
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return fitted(pixels, width, height, fit, ground or "black")
 
 
 def in_channels(picture: Picture, channels: int) -> Pixels:
