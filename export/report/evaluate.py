@@ -34,11 +34,15 @@ def metrics(model: VAE | AE, test: Split, draws: int = DRAWS) -> dict[str, Any]:
 
     Returns:
         Means over all images in nats per image ("total", "recon", for a VAE "kld"), and the
-        standard error of the total over images.
+        standard error of the total over images; of a Gaussian p(x | z) also "bits_per_dim" and the
+        "mse" per pixel of the reconstruction from z or mu.
     """
     settings = Settings(draws=draws, seed=NOISE_SEED)
-    x = test.x.numpy()
-    result = evaluation.losses(x, encode(model, test), decoder(model), settings, likelihood(model))
+    x, codes, px = test.x.numpy(), encode(model, test), likelihood(model)
+    result = evaluation.losses(x, codes, decoder(model), settings, px)
+    if isinstance(px, Gaussian):  # whose sigma is about it
+        z = codes.mu if isinstance(codes, Posterior) else codes
+        result["mse"] = float(evaluation.squared_errors(x, z, decoder(model)).mean())
     return {"split": "test", **result}
 
 
