@@ -1,7 +1,7 @@
 """Golden vectors: what the models make of some drawings, images and codes.
 
-They are of the bundled models, which know grey digits and clothes, and of tiny graphs written by
-hand, which have colours, maps of codes and any size.
+They are of the bundled models, which know grey digits, clothes and emoji, and of tiny graphs
+written by hand, which have maps of codes, transparency and any size.
 
 Other hosts of the graphs (a browser, Node, C++, C) are tested against these files. They are raw
 numbers beside a manifest, so that every language reads them without a library. The runtime alone
@@ -19,9 +19,11 @@ import numpy.typing as npt
 
 import vae_onnx
 from export import writing
+from export.choices import FOLDER
 from export.errors import DataError
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.sizes import ANY
+from vae_onnx.pictures.arrays import Shape, to_x
 
 MANIFEST: Final = "golden.json"
 IMAGES: Final = 12  # of each data set
@@ -42,8 +44,8 @@ def write(out: Path, images: Path, graphs: Path) -> None:
 
     Args:
         out: Folder to write. The manifest comes last, and names every other file.
-        images: .npz archive of test images, uint8 (N, height, width), N >= 12: an array for each
-            data set, "fashion_mnist" for fashion-mnist.
+        images: .npz archive of test images, uint8 (N, height, width) or (N, height, width, 3),
+            N >= 12: an array for each data set, "fashion_mnist" for fashion-mnist.
         graphs: Where the folders of the tiny models are.
 
     Raises:
@@ -65,7 +67,7 @@ def write(out: Path, images: Path, graphs: Path) -> None:
         told["drawings"].append(entry)
     for name in vae_onnx.models():
         model = vae_onnx.load(name)
-        x = _read_images(images, model.metadata["dataset"])
+        x = _read_images(images, model.metadata["dataset"], model.image_shape)
         if model.metadata["dataset"] == DRAWN_FOR:
             x = np.concatenate([x, drawn])
         told["models"].append(
@@ -170,8 +172,9 @@ def _noise(model: vae_onnx.Autoencoder) -> Array:
     return np.random.default_rng(0).random((3, channels, *shape), dtype=np.float32)
 
 
-def _read_images(path: Path, dataset: str) -> Array:
-    """Return the first images of a data set as x (12, 1, height, width)."""
+def _read_images(path: Path, dataset: str, image_shape: Shape) -> Array:
+    """Return the first images of a data set as x (12, channels, height, width)."""
+    dataset = dataset.removeprefix(FOLDER)
     try:
         with np.load(path, allow_pickle=False) as archive:
             images = archive[dataset.replace("-", "_")][:IMAGES]
@@ -179,13 +182,14 @@ def _read_images(path: Path, dataset: str) -> Array:
         raise
     except Exception as error:  # numpy and zipfile each have their own
         raise DataError(f"{path} must be an .npz archive with images of {dataset}") from error
-    if images.dtype != np.uint8 or images.ndim != 3 or len(images) < IMAGES:
+    channels, *size = image_shape
+    wanted = (*size, channels) if channels > 1 else tuple(size)
+    if images.dtype != np.uint8 or images.shape[1:] != wanted or len(images) < IMAGES:
         raise DataError(
-            f"{path}: {dataset} must be uint8 (N, height, width) with N >= {IMAGES}, "
-            f"got {images.dtype} {images.shape}"
+            f"{path}: {dataset} must be uint8 (N, {', '.join(map(str, wanted))}) with "
+            f"N >= {IMAGES}, got {images.dtype} {images.shape}"
         )
-    x: Array = images[:, np.newaxis].astype(np.float32) / np.float32(255)
-    return x
+    return to_x(images, image_shape)
 
 
 def _write_tensors(

@@ -31,8 +31,15 @@ def bundled(request: pytest.FixtureRequest) -> vae_onnx.Autoencoder:
     return vae_onnx.load(request.param)
 
 
+@pytest.fixture(scope="session", params=[name for name in vae_onnx.models() if "mnist" in name])
+def digits(request: pytest.FixtureRequest) -> vae_onnx.Autoencoder:
+    """A bundled model of MNIST or Fashion-MNIST."""
+    return vae_onnx.load(request.param)
+
+
 @pytest.fixture(scope="session")
 def images() -> dict[str, np.ndarray]:
-    """The first 100 test images of each data set, uint8 (100, 28, 28)."""
+    """The first 100 test images of each grey data set, uint8 (100, 28, 28), and 16 of emoji."""
     with np.load(HERE / "images.npz", allow_pickle=False) as archive:
-        return {"mnist": archive["mnist"], "fashion-mnist": archive["fashion_mnist"]}
+        names = {"mnist": "mnist", "fashion-mnist": "fashion_mnist", "folder:emoji": "emoji"}
+        return {dataset: archive[name] for dataset, name in names.items()}

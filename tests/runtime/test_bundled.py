@@ -13,11 +13,14 @@ from vae_onnx.store.datasets import TITLES, known_dataset
 VARIANTS = ("int8",)  # of each model, in shorter numbers
 
 
-def recon(pictures, images):
-    """Bernoulli cross-entropy in nats per image, (N,)."""
-    x = images / 255
+def recon(pictures, images, sigma=None):
+    """Nats per image, (N,): Bernoulli cross-entropy, or a Gaussian's of this sigma."""
+    x, axes = images / 255, tuple(range(1, images.ndim))
+    if sigma is not None:
+        terms = 0.5 * ((x - pictures) / sigma) ** 2 + np.log(sigma * np.sqrt(2 * np.pi))
+        return terms.sum(axis=axes)
     p = np.clip(pictures.astype(np.float64), 1e-7, 1 - 1e-7)
-    return -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(axis=(1, 2))
+    return -(x * np.log(p) + (1 - x) * np.log1p(-p)).sum(axis=axes)
 
 
 @pytest.fixture
@@ -25,23 +28,29 @@ def real(bundled, images):
     return images[bundled.metadata["dataset"]]
 
 
+@pytest.fixture
+def drawn(digits, images):
+    return images[digits.metadata["dataset"]]
+
+
 def test_the_models_are_there():
     kinds = ("ae", "vae", "vae-16d")
     names = {f"{dataset}-{kind}" for dataset in ("fashion-mnist", "mnist") for kind in kinds}
-    assert names <= set(vae_onnx.models())
+    assert names | {"emoji-vae"} == set(vae_onnx.models())
 
 
 def test_the_graphs_follow_the_contract(bundled):
     outputs = ["mu", "log_var"] if bundled.kind == "vae" else ["z"]
     encoder, decoder = bundled.encoder.graph, bundled.decoder.graph
-    assert [str(port) for port in encoder.inputs.values()] == ["float ['batch', 1, 28, 28]"]
+    size = "3, 32, 32" if bundled.folder.name == "emoji-vae" else "1, 28, 28"
+    assert [str(port) for port in encoder.inputs.values()] == [f"float ['batch', {size}]"]
     assert list(encoder.inputs) == ["x"]
     assert list(encoder.outputs) == outputs
     latent = f"float ['batch', {bundled.latent_dim}]"
     assert {str(port) for port in encoder.outputs.values()} == {latent}
     assert [(name, str(port)) for name, port in decoder.inputs.items()] == [("z", latent)]
     assert [(name, str(port)) for name, port in decoder.outputs.items()] == [
-        ("x_recon", "float ['batch', 1, 28, 28]")
+        ("x_recon", f"float ['batch', {size}]")
     ]
 
 
@@ -58,9 +67,8 @@ def test_the_card_belongs_to_the_graphs(bundled):
 
 def test_the_graphs_describe_themselves(bundled):
     told = bundled.metadata
-    assert len(json.loads(told["class_names"])) == 10
+    assert len(json.loads(told["class_names"])) == (9 if bundled.image_shape[0] == 3 else 10)
     assert told["pixel_range"] == "0.0 to 1.0"
-    assert told["polarity"] == "0.0 paper, 1.0 ink"
     assert told["prior"] == ("N(0, I)" if bundled.kind == "vae" else "none")
     low, high = bundled.latent_range()
     assert (low < high).all()
@@ -68,16 +76,29 @@ def test_the_graphs_describe_themselves(bundled):
     assert not re.search(r"(^|[\s\"])/|\\|\.py\b", everything), "a path of the exporting machine?"
 
 
+def test_ink_is_light(digits):
+    assert digits.metadata["polarity"] == "0.0 paper, 1.0 ink"
+
+
+def test_emoji_tell_how_they_came_about():
+    told = vae_onnx.load("emoji-vae").metadata
+    assert (told["ground"], told["fit"], told["licence"]) == ("white", "crop", "Apache-2.0")
+    assert told["polarity"] == "0.0 black, 1.0 white"
+    assert told["likelihood"] == "Gaussian, x_recon is its mean"
+    assert 0.05 < float(told["sigma"]) < 0.12
+
+
 def test_reconstructions_are_near_their_images(bundled, real):
     pictures = bundled.reconstruct(real)
-    assert pictures.shape == (100, 28, 28)
+    assert pictures.shape == real.shape
     assert pictures.dtype == np.float32
-    nats = recon(pictures, real)
-    # 100 images stand for 10,000: their mean must lie within five standard errors of the card's.
+    sigma = float(bundled.metadata["sigma"]) if "sigma" in bundled.metadata else None
+    nats = recon(pictures, real, sigma)
+    # They stand for all test images: their mean must lie within five standard errors of the card's.
     error = nats.std() / np.sqrt(len(nats))
     assert abs(nats.mean() - float(bundled.metadata["test_recon"])) < 5 * error
     # An image is nearer to its own reconstruction than to that of the image before it.
-    assert (nats < recon(np.roll(pictures, 1, axis=0), real)).mean() > 0.9
+    assert (nats < recon(np.roll(pictures, 1, axis=0), real, sigma)).mean() > 0.9
 
 
 def test_batches_do_not_matter(bundled, real):
@@ -87,13 +108,25 @@ def test_batches_do_not_matter(bundled, real):
         np.testing.assert_allclose(np.concatenate(parts), whole[:14], rtol=1e-5, atol=1e-5)
 
 
-def test_the_latents_file_is_the_encoded_test_set(bundled, real):
-    with np.load(bundled.folder / "latents.npz", allow_pickle=False) as archive:
+def test_the_latents_file_is_the_encoded_test_set(digits, drawn):
+    with np.load(digits.folder / "latents.npz", allow_pickle=False) as archive:
         z, labels = archive["z"], archive["labels"]
-    assert z.shape == (10_000, bundled.latent_dim)
+    assert z.shape == (10_000, digits.latent_dim)
     assert labels.shape == (10_000,)
     assert set(labels) == set(range(10))
-    np.testing.assert_allclose(z[:100], bundled.encode(real), rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(z[:100], digits.encode(drawn), rtol=2e-3, atol=2e-3)
+
+
+def test_the_emoji_shown_are_among_those_encoded(images):
+    model = vae_onnx.load("emoji-vae")
+    with np.load(model.folder / "latents.npz", allow_pickle=False) as archive:
+        z, labels = archive["z"].astype(np.float32), archive["labels"]
+    assert z.shape == (424, 64)
+    assert set(labels) == set(range(9))
+    shown = model.encode(images["folder:emoji"])
+    distance = np.abs(shown[:, np.newaxis] - z).max(axis=2)
+    assert (distance.min(axis=1) < 5e-3).all()
+    assert len(set(labels[distance.argmin(axis=1)])) == 9  # one of each class before the others
 
 
 def test_samples_follow_the_seed(bundled):
@@ -121,7 +154,9 @@ def test_interpolation_goes_from_one_image_to_the_other(bundled, real):
 
 def test_the_grid_shows_different_pictures(bundled):
     if bundled.latent_dim != 2:
-        with pytest.raises(ValueError, match="2-D latent space, this one has 16"):
+        with pytest.raises(
+            ValueError, match=f"2-D latent space, this one has {bundled.latent_dim}"
+        ):
             bundled.grid(4)
         return
     pictures = bundled.grid(6)
@@ -133,9 +168,9 @@ def test_the_grid_shows_different_pictures(bundled):
 
 
 @pytest.fixture(params=VARIANTS)
-def variant(request, bundled):
+def variant(request, digits):
     """Encoder and decoder of a variant of a bundled model, its name, and what the card tells."""
-    folder = bundled.folder
+    folder = digits.folder
     card = json.loads((folder / "card.json").read_text())
     return (
         vae_onnx.Encoder(folder / f"encoder.{request.param}.onnx"),
@@ -145,14 +180,14 @@ def variant(request, bundled):
     )
 
 
-def test_the_card_tells_of_all_variants_and_no_others(bundled):
-    card = json.loads((bundled.folder / "card.json").read_text())
+def test_the_card_tells_of_all_variants_and_no_others(digits):
+    card = json.loads((digits.folder / "card.json").read_text())
     assert tuple(card["variants"]) == VARIANTS
     told = {name for entry in card["variants"].values() for name in entry["sha256"]}
-    assert told == {path.name for path in bundled.folder.glob("*.*.onnx")}
+    assert told == {path.name for path in digits.folder.glob("*.*.onnx")}
     for entry in card["variants"].values():
         for name, expected in entry["sha256"].items():
-            content = (bundled.folder / name).read_bytes()
+            content = (digits.folder / name).read_bytes()
             assert hashlib.sha256(content).hexdigest() == expected
 
 
@@ -166,9 +201,9 @@ def test_a_variant_has_earned_its_place(variant):
     assert max(ratios) < 1
 
 
-def test_a_variant_follows_the_contract(bundled, variant):
+def test_a_variant_follows_the_contract(digits, variant):
     encoder, decoder, name, entry = variant
-    for ours, theirs in ((encoder, bundled.encoder), (decoder, bundled.decoder)):
+    for ours, theirs in ((encoder, digits.encoder), (decoder, digits.decoder)):
         assert str(ours.graph) == str(theirs.graph)
         told = {key: ours.metadata[key] for key in ours.metadata if not key.startswith("test_")}
         assert told.pop("precision") == name
@@ -177,12 +212,12 @@ def test_a_variant_follows_the_contract(bundled, variant):
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
-def test_a_variant_takes_every_batch_size(bundled, variant, real, size):
+def test_a_variant_takes_every_batch_size(digits, variant, drawn, size):
     encoder, decoder, _, _ = variant
-    images = np.resize(real, (size, 28, 28))
+    images = np.resize(drawn, (size, 28, 28))
     z = encoder.encode(images)
-    assert z.shape == (size, bundled.latent_dim)
-    assert np.abs(z - bundled.encode(images)).mean() < 0.02 * np.abs(z).mean()
+    assert z.shape == (size, digits.latent_dim)
+    assert np.abs(z - digits.encode(images)).mean() < 0.02 * np.abs(z).mean()
     pictures = decoder.decode(z)
     assert pictures.shape == (size, 28, 28)
     assert pictures.dtype == np.float32
@@ -192,13 +227,13 @@ def test_a_variant_takes_every_batch_size(bundled, variant, real, size):
     assert np.abs(decoder.decode(z[:1]) - pictures[:1]).mean() < 1e-3
 
 
-def test_a_variant_shows_the_same_pictures(bundled, variant, real):
+def test_a_variant_shows_the_same_pictures(digits, variant, drawn):
     encoder, decoder, _, _ = variant
-    z = np.random.default_rng(0).standard_normal((500, bundled.latent_dim), np.float32)
-    assert np.abs(decoder.decode(z) - bundled.decode(z)).mean() < 0.005
-    again = decoder.decode(encoder.encode(real))
-    assert np.abs(again - bundled.reconstruct(real)).mean() < 0.005
-    nats = recon(again, real) - recon(bundled.reconstruct(real), real)
+    z = np.random.default_rng(0).standard_normal((500, digits.latent_dim), np.float32)
+    assert np.abs(decoder.decode(z) - digits.decode(z)).mean() < 0.005
+    again = decoder.decode(encoder.encode(drawn))
+    assert np.abs(again - digits.reconstruct(drawn)).mean() < 0.005
+    nats = recon(again, drawn) - recon(digits.reconstruct(drawn), drawn)
     assert abs(nats.mean()) < 0.5 + 5 * nats.std() / np.sqrt(len(nats))
 
 
@@ -217,6 +252,6 @@ def test_a_known_data_set_is_no_folder_of_its_name(metadata, expected):
     assert known_dataset(metadata) == expected
 
 
-def test_the_bundled_models_are_of_known_data_sets(bundled):
-    assert known_dataset(bundled.metadata) == bundled.metadata["dataset"]
-    assert bundled.metadata["dataset"] in TITLES
+def test_the_models_of_digits_are_of_known_data_sets(digits):
+    assert known_dataset(digits.metadata) == digits.metadata["dataset"]
+    assert digits.metadata["dataset"] in TITLES

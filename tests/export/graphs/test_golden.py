@@ -11,6 +11,7 @@ from export import __main__ as command
 from export.graphs import golden
 
 COMMITTED = Path(__file__).parents[2] / "golden"
+EMOJI = np.zeros((12, 32, 32, 3), np.uint8)
 IMAGES = Path(__file__).parents[2] / "runtime" / "images.npz"
 
 
@@ -54,8 +55,10 @@ def test_the_manifest_is_one_line_a_tensor():
 @pytest.mark.parametrize(
     ("archive", "message"),
     [
-        ({"mnist": np.zeros((12, 28, 28), np.uint8)}, "with images of fashion-mnist"),
-        ({"fashion_mnist": np.zeros((3, 28, 28), np.uint8)}, "N >= 12, got uint8 (3, 28, 28)"),
+        ({"mnist": np.zeros((12, 28, 28), np.uint8)}, "with images of emoji"),
+        ({"emoji": EMOJI, "mnist": np.zeros((12, 28, 28), np.uint8)}, "images of fashion-mnist"),
+        ({"emoji": EMOJI[:3]}, "N >= 12, got uint8 (3, 32, 32, 3)"),
+        ({"emoji": EMOJI[..., 0]}, "uint8 (N, 32, 32, 3) with N >= 12, got uint8 (12, 32, 32)"),
     ],
 )
 def test_images_that_are_not_there_are_named(tmp_path, capsys, archive, message):

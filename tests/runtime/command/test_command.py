@@ -168,7 +168,7 @@ def test_sample_and_grid(tmp_path):
 
 def test_errors_are_one_line(digits, failing, tmp_path):
     out = tmp_path / "out.png"
-    assert "bundled: fashion-mnist-ae" in failing("info", "mnist")
+    assert "bundled: emoji-vae, fashion-mnist-ae" in failing("info", "mnist")
     assert "none.npy is missing" in failing("encode", "mnist-ae", digits / "none.npy")
     assert "none.png is missing" in failing("encode", "mnist-ae", digits / "none.png")
     assert "is not a picture that can be taken" in failing("encode", "mnist-ae", __file__)

@@ -44,8 +44,8 @@ def test_encoder_decoder_and_posterior_alone(way, graphs):
     assert decoder.decode(posterior.mu).shape == (1, 2, 2)
 
 
-def test_the_options_go_along(bundled):
-    model = vae_onnx.load(bundled.folder, device="cpu", threads=1, precision="int8")
+def test_the_options_go_along(digits):
+    model = vae_onnx.load(digits.folder, device="cpu", threads=1, precision="int8")
     again = pickle.loads(pickle.dumps(model))
     assert again.precision == "int8"
     assert again.encoder.graph.path.name == "encoder.int8.onnx"
