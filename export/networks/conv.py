@@ -1,10 +1,10 @@
-"""Residual convolutions, from 28x28 grey pixels to 128x128 in colour, variational and plain.
+"""Residual convolutions, from 16x16 to 128x128 pixels, grey or in colour, variational and plain.
 
 Both halves halve or double the side level by level, from the picture to the map that the code is
 read from or put on. Every level is a few residual blocks (He et al., Identity Mappings in Deep
 Residual Networks, 2016) of GroupNorm (Wu & He 2018), SiLU and 3x3 convolutions. Pictures grow by
-PixelShuffle after a convolution (Shi et al. 2016), which gives every pixel weights of its own and
-therefore draws no checkerboard.
+PixelShuffle after a convolution (Shi et al. 2016), without the overlaps of transposed convolutions
+that draw checkerboards (Odena et al. 2016).
 """
 
 from collections.abc import Sequence
