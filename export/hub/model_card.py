@@ -68,7 +68,7 @@ def page(folder: Path, reference: str) -> str:
     if OURS not in text:
         return text
     try:
-        about = _of_a_stranger(model, told) if "made_by" in told else _of_a_run(told)
+        about = _of_a_stranger(model, told) if "made_by" in told else _of_a_run(model, told)
         return _card(model, told, about, reference)
     except (KeyError, TypeError, ConfigError) as error:
         raise ModelError(
@@ -78,7 +78,7 @@ def page(folder: Path, reference: str) -> str:
         ) from error
 
 
-def _of_a_run(told: dict[str, Any]) -> _About:
+def _of_a_run(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
     """What the record of a training tells.
 
     Raises:
@@ -87,7 +87,7 @@ def _of_a_run(told: dict[str, Any]) -> _About:
     config = Config(**told["config"])
     return _About(
         summary=card.summary(config, told["parameters"]),
-        quality=card.results(told["metrics"]),
+        quality=[*_strip(model), *card.results(told["metrics"])],
         origin=["## How it was trained", f"```sh\n{told['command']}\n```"],
         record="`card.json` lists all options.",
         purpose=card.purpose(config),
@@ -106,12 +106,11 @@ def _of_a_stranger(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
     multiple = model.size_multiple
     size = f"{height}x{width}" if height > 0 else f"any size that {multiple} divides"
     colours = {1: "grey", 3: "RGB", 4: "RGBA"}.get(channels, f"{channels} channels")
-    strip = ["![Pictures, and what becomes of them](strip.png)"]
     return _About(
         summary=f"A {KINDS[model.kind]}: pictures ({colours}, {size}) to codes "
         f"({sizes.text(model.latent_shape)}) and back, {told['parameters']:,} parameters.",
         quality=[
-            *(strip if (model.folder / model_files.STRIP).exists() else []),
+            *_strip(model),
             f"Pictures that its owner chose come back at {measured['reconstruction_psnr']:.1f} dB "
             f"(PSNR); {measured['clipped']:.2%} of the values were clipped to [0, 1].",
         ],
@@ -127,9 +126,16 @@ def _of_a_stranger(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
     )
 
 
+def _strip(model: vae_onnx.Autoencoder) -> list[str]:
+    """The strip of pictures, if the model has one."""
+    if not (model.folder / model_files.STRIP).exists():
+        return []
+    return [f"![Pictures, and what becomes of them]({model_files.STRIP})"]
+
+
 def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], about: _About, reference: str) -> str:
     """Compose the model card of a repository from what the model and its record tell."""
-    facts = ("pixel_range", "polarity", "likelihood", "sigma", "prior")
+    facts = ("pixel_range", "polarity", "ground", "likelihood", "sigma", "prior")
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     paragraphs = [
         f"---\n{_metadata(model, about.dataset)}\n---",
