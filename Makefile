@@ -35,7 +35,7 @@ web: site
 install: $(VENV)/.all
 
 # Two at a time: many tests wait for a browser, a server or another process.
-test: tools
+test: tools data/emoji
 	$(BIN)/pytest -n 2 --dist loadfile
 
 tools: $(VENV)/.all

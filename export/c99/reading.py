@@ -175,6 +175,11 @@ class _Walk:
         self, node: onnx.NodeProto, told: dict[str, Any], inputs: list[str], values: list[Value]
     ) -> Value:
         operator, value = node.op_type, values[0]
+        if operator.startswith("Conv"):
+            raise StructureError(
+                f"it has the operator {operator}, and convolutions are not for C; "
+                "docs/embedding.md has hosts that run them"
+            )
         constants = [self.constants[name] for name in inputs if name in self.constants]
         name = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid"}.get(operator)
         if name:

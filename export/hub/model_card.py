@@ -78,12 +78,6 @@ def page(folder: Path, reference: str) -> str:
         ) from error
 
 
-def _strip(model: vae_onnx.Autoencoder) -> list[str]:
-    """The pictures of a model, and what becomes of them, where its folder has any."""
-    shown = (model.folder / model_files.STRIP).exists()
-    return ["![Pictures, and what becomes of them](strip.png)"] * shown
-
-
 def _of_a_run(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
     """What the record of a training tells.
 
@@ -132,9 +126,16 @@ def _of_a_stranger(model: vae_onnx.Autoencoder, told: dict[str, Any]) -> _About:
     )
 
 
+def _strip(model: vae_onnx.Autoencoder) -> list[str]:
+    """The strip of pictures, if the model has one."""
+    if not (model.folder / model_files.STRIP).exists():
+        return []
+    return [f"![Pictures, and what becomes of them]({model_files.STRIP})"]
+
+
 def _card(model: vae_onnx.Autoencoder, told: dict[str, Any], about: _About, reference: str) -> str:
     """Compose the model card of a repository from what the model and its record tell."""
-    facts = ("pixel_range", "polarity", "likelihood", "sigma", "prior")
+    facts = ("pixel_range", "polarity", "ground", "likelihood", "sigma", "prior")
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
     paragraphs = [
         f"---\n{_metadata(model, about.dataset)}\n---",

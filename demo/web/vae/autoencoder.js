@@ -4,6 +4,7 @@
 import { checkFinite, checkInteger, checkPixels, checkRows, typeName } from "./checks.js";
 import { GraphError, InputError, InputTypeError, VaeError } from "./errors.js";
 import { Graph } from "./graph.js";
+import { interpolate } from "./line.js";
 import { picturesIn, picturesToX, toPictures } from "./pixels.js";
 import { drawCodes } from "./prior.js";
 import { ANY, checkMultiple, product, sizesText } from "./shapes.js";
@@ -157,6 +158,31 @@ export class Autoencoder {
   }
 
   /**
+   * Decode the straight line in the latent space from image a to image b.
+   *
+   * @param {import("./vae.js").Images} a One image, as for `encode`.
+   * @param {import("./vae.js").Images} b One image.
+   * @param {number} steps How many pictures, at least 2: the first reconstructs a, the last b.
+   * @param {readonly number[]} [shape] [1, ...] of each, as for `encode`.
+   * @returns {Promise<any>} steps pictures in [0, 1]; of pictures a list, as of `reconstruct`.
+   * @throws {InputTypeError | InputError} As `encode` does; steps is below 2, or a or b is not one
+   *   image of the same size.
+   */
+  async interpolate(a, b, steps, shape) {
+    checkInteger("steps", steps, 2);
+    const [from, to] = await Promise.all([a, b].map((image) => this.encode(image, shape)));
+    if (from.shape[0] !== 1 || String(from.shape) !== String(to.shape)) {
+      throw new InputError(
+        "a and b must be one image each of the same size, got codes of shape " +
+          `[${from.shape.join(", ")}] and [${to.shape.join(", ")}]`,
+      );
+    }
+    const z = interpolate(from.z, to.z, steps);
+    const codes = [steps, ...from.shape.slice(1)];
+    return picturesIn(a) ? this.decodeToPictures(z, codes) : this.decode(z, codes);
+  }
+
+  /**
    * Decode n draws of z ~ N(0, I), which are `standardNormal(n * latentDim, seed)`. Where the metadata
    * state no prior and tell of the codes, the draws have their mean and deviation.
    *
@@ -200,7 +226,7 @@ export class Autoencoder {
     const multiple = this.imageShape.includes(ANY) ? this.sizeMultiple : 1;
     const pictures = picturesIn(images);
     if (pictures) {
-      const { x, shape } = picturesToX(pictures, this.imageShape, multiple);
+      const { x, shape } = picturesToX(pictures, this.imageShape, multiple, this.metadata.ground);
       return [x, shape];
     }
     const x = /** @type {Float32Array} */ (images);

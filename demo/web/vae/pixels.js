@@ -6,6 +6,9 @@ import { InputError, InputTypeError } from "./errors.js";
 import { greyOf, opaque } from "./rgba.js";
 import { ANY, checkMultiple } from "./shapes.js";
 
+/** @type {Record<string, number>} */
+const LEVELS = { white: 255, black: 0 };
+
 /**
  * The pictures in what was given, or null if it is something else.
  *
@@ -23,11 +26,12 @@ export function picturesIn(value) {
  * @param {readonly import("./vae.js").Pixels[]} pictures
  * @param {readonly number[]} imageShape [channels, height, width]; -1 is any that `multiple` divides.
  * @param {number} multiple
+ * @param {string} [ground] What lies behind transparent parts, "white" or "black"; else it is found.
  * @returns {{ x: Float32Array, shape: number[] }}
  */
-export function picturesToX(pictures, [channels, ...sizes], multiple) {
+export function picturesToX(pictures, [channels, ...sizes], multiple, ground) {
   const [{ width, height }] = pictures;
-  const numbers = pictures.map((picture) => checkedNumbers(picture, channels));
+  const numbers = pictures.map((picture) => checkedNumbers(picture, channels, ground));
   for (const picture of pictures) checkSize(picture, pictures[0], sizes);
   checkMultiple(height, width, multiple);
   const area = height * width;
@@ -85,8 +89,9 @@ export function pictureToGrey(picture) {
  *
  * @param {import("./vae.js").Pixels} picture
  * @param {number} channels
+ * @param {string} [ground]
  */
-function checkedNumbers(picture, channels) {
+function checkedNumbers(picture, channels, ground) {
   const { data, width, height } = picture;
   checkInteger("width", width, 1);
   checkInteger("height", height, 1);
@@ -101,7 +106,7 @@ function checkedNumbers(picture, channels) {
   const white = bytes ? 255 : 1;
   if (step === channels) return { data, step, white };
   if (bytes && step === 4 && channels === 3) {
-    return { data: opaque(/** @type {Uint8Array} */ (data)), step, white };
+    return { data: opaque(/** @type {Uint8Array} */ (data), LEVELS[ground ?? ""]), step, white };
   }
   const rgba = step === 4 && channels === 1;
   throw new InputError(

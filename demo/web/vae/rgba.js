@@ -15,12 +15,14 @@ export function greyOf(rgba) {
 }
 
 /**
- * The colours as greyOf has the brightness: RGBA in which nothing is transparent.
+ * The colours as greyOf has the brightness, or on paper of a level: RGBA in which nothing is
+ * transparent.
  *
  * @param {Uint8Array | Uint8ClampedArray} rgba
+ * @param {number} [level]
  */
-export function opaque(rgba) {
-  const ground = groundOf(brightness(rgba), rgba);
+export function opaque(rgba, level) {
+  const ground = level ?? groundOf(brightness(rgba), rgba);
   if (ground === null) return rgba;
   return rgba.map((value, i) => (i % 4 === 3 ? 255 : onGround(value, rgba[i - (i % 4) + 3], ground)));
 }

@@ -85,6 +85,15 @@ interface Model {
   reconstruct(picture: Pixels): Promise<CanvasPicture>;
   /** Encode and decode pictures of one size. */
   reconstruct(pictures: readonly Pixels[]): Promise<CanvasPicture[]>;
+  /** Decode the line between the codes of two images: steps pictures, at least 2. */
+  interpolate(
+    a: Float32Array,
+    b: Float32Array,
+    steps: number,
+    shape?: readonly number[],
+  ): Promise<Float32Array>;
+  /** Decode the line between the codes of two pictures of one size. */
+  interpolate(a: Pixels, b: Pixels, steps: number): Promise<CanvasPicture[]>;
   /** Decode n draws of z ~ N(0, I), `standardNormal(n * latentDim, seed)`, or of where the codes lie. */
   sample(n: number, seed: number): Promise<Float32Array>;
   /** Give the memory of the graphs back. */
@@ -148,6 +157,9 @@ export function pictureToGrey(picture: Picture): { data: Uint8Array; width: numb
  * @param shape [n, channels, height, width], or the `imageShape` of a model.
  */
 export function toPictures(x: Float32Array, shape: readonly number[]): CanvasPicture[];
+
+/** Codes on the straight line from one code to another: steps of them, both ends included. */
+export function interpolate(zA: Float32Array, zB: Float32Array, steps: number): Float32Array;
 
 /** Draw from N(0, 1): the same numbers for the same seed. */
 export function standardNormal(count: number, seed: number): Float32Array;

@@ -10,6 +10,7 @@
  *     const { mu, logVar } = await m.encode(x);
  *     const picture = await m.decode(mu); // 28 * 28 numbers in 0..1, row by row
  *     const digits = await m.sample(100, 0); // 100 pictures, the same ones for the same seed
+ *     const between = await m.interpolate(x, other, 9); // 9 pictures, from one image to another
  *     await m.close();
  *
  * `pictureToInk` makes the ink of a picture or a photograph; `m.device` says what runs the model.
@@ -41,6 +42,7 @@ export {
 } from "./errors.js";
 export { Autoencoder, load } from "./autoencoder.js";
 export { drawingToX } from "./drawing.js";
+export { interpolate } from "./line.js";
 export { pictureToInk } from "./picture.js";
 export { pictureToGrey, toPictures } from "./pixels.js";
 export { standardNormal } from "./random.js";

@@ -3,8 +3,8 @@
 
 /** Answers by name; an error as its name and message. Pictures are given as [width, height, ...bytes]. */
 export async function anyShape(vae, models, options) {
-  const [colour, map, open, grey, placed] = await Promise.all(
-    ["colour", "map", "open", "vae", "placed"].map((name) => vae.load(`${models}tiny/${name}/`, options)),
+  const [colour, map, open, grey, placed, white] = await Promise.all(
+    ["colour", "map", "open", "vae", "placed", "white"].map((name) => vae.load(`${models}tiny/${name}/`, options)),
   );
   const pair = { data: Uint8Array.of(255, 0, 51, 255, 0, 102, 204, 255), width: 1, height: 2 };
   const clear = { data: Uint8Array.of(255, 0, 51, 0, 255, 255, 0, 51), width: 1, height: 2 };
@@ -29,6 +29,7 @@ export async function anyShape(vae, models, options) {
     "colour shape": async () => (await colour.encode([pair, pair, pair])).shape,
     "colour again": async () => listed(await colour.reconstruct(pair)),
     transparent: async () => listed(await colour.reconstruct(clear)),
+    "on white": async () => listed(await white.reconstruct(clear)),
     "floats z": async () => (await colour.encode(floats)).z,
     "map shape": async () => (await map.encode(squares(2))).shape,
     "map mu": async () => (await map.encode(squares(2))).mu,
@@ -44,6 +45,11 @@ export async function anyShape(vae, models, options) {
     "open drawn": async () => (await open.decodeToPictures(new Float32Array(18).fill(1), [1, 3, 2, 3])).map(listed),
     "grey z": async () => (await grey.encode(vae.pictureToGrey({ ...large(2, 2, 4), data: RGBA }))).z,
     "grey drawn": async () => listed((await grey.decodeToPictures(Float32Array.of(0.2, 1)))[0]),
+    "colour line": async () => colour.interpolate(floats.data, new Float32Array(6), 3),
+    "code line": () => vae.interpolate(Float32Array.of(0, 8), Float32Array.of(1, -8), 5),
+    "drawn line": async () => (await colour.interpolate(pair, floats, 3)).map(listed),
+    "open line": async () => (await open.interpolate(x.slice(72), x.slice(0, 72), 2, [1, 3, 4, 6])).length,
+    "map line": async () => (await map.interpolate(...squares(2), 4)).map(listed),
     "placed sample": async () => placed.sample(3, 0),
     "drawn x": async () => vae.toPictures(Float32Array.of(0, 1, 0.5, 0.1, 0.9, 0.4), colour.imageShape).map(listed),
     // What is refused.
@@ -60,6 +66,7 @@ export async function anyShape(vae, models, options) {
     "words for pixels": () => colour.encode({ ...pair, data: new Uint16Array(6) }),
     "floats out of range": () => colour.encode({ ...floats, data: new Float32Array(6).fill(2) }),
     "canvas for grey": () => grey.encode(large(2, 2, 4)),
+    "line of two sizes": () => open.interpolate(large(4, 4), large(2, 4), 2),
     "open sample": () => open.sample(1, 0),
     "damaged codes": async () => (await vae.load(`${models}tiny/damaged`, options)).sample(1, 0),
     "no multiple": () => vae.load(`${models}tiny/halves`, options),
@@ -69,7 +76,7 @@ export async function anyShape(vae, models, options) {
   };
   const told = {};
   for (const [what, call] of Object.entries(calls)) told[what] = await outcome(call);
-  await Promise.all([colour, map, open, grey, placed].map((model) => model.close()));
+  await Promise.all([colour, map, open, grey, placed, white].map((model) => model.close()));
   return told;
 }
 

@@ -68,7 +68,7 @@ export async function batches({ load, standardNormal }, models, options) {
 }
 
 /** What is refused, each with the name and the message of its error, or "accepted". */
-export async function refusals({ load, drawingToX, standardNormal }, models, options) {
+export async function refusals({ load, drawingToX, interpolate, standardNormal }, models, options) {
   const model = await load(`${models}mnist-vae/`, options);
   const file = `${models}drawing.onnx`;
   const pixels = new Float32Array(784);
@@ -85,6 +85,11 @@ export async function refusals({ load, drawingToX, standardNormal }, models, opt
     "no code": () => model.decode(),
     "no sample": () => model.sample(0, 0),
     "no seed": () => model.sample(1),
+    "one step": () => model.interpolate(pixels, pixels, 1),
+    "two images for one": () => model.interpolate(new Float32Array(1568), pixels, 2),
+    "codes of two models": () => interpolate(new Float32Array(2), new Float32Array(3), 2),
+    "list for an end": () => interpolate([0, 0], new Float32Array(2), 2),
+    "end with NaN": () => interpolate(new Float32Array(2), Float32Array.of(0, NaN), 2),
     "broken seed": () => standardNormal(1, 0.5),
     "negative seed": () => standardNormal(1, -1),
     "ink as floats": () => drawingToX(new Float32Array(4), 2, 2, { ...options, file }),

@@ -61,6 +61,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _retell(folder / "tiny" / "ae", folder / "tiny" / "placed", placed)
     damaged = placed | {"latent_mean": "[0.25]"}
     _retell(folder / "tiny" / "ae", folder / "tiny" / "damaged", damaged)
+    _retell(folder / "tiny" / "colour", folder / "tiny" / "white", {"ground": "white"})
     _retell(folder / "tiny" / "open", folder / "tiny" / "halves", {"size_multiple": "2.0"})
     return folder
 
@@ -149,6 +150,13 @@ def refused() -> dict[str, str]:
         "no code": "InputTypeError: z must be a Float32Array, got undefined",
         "no sample": "InputError: n must be an integer from 1 to 2 ** 53 - 1, got 0",
         "no seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got undefined",
+        "one step": "InputError: steps must be an integer from 2 to 2 ** 53 - 1, got 1",
+        "two images for one": "InputError: a and b must be one image each of the same size, got "
+        "codes of shape [2, 2] and [1, 2]",
+        "codes of two models": "InputError: zA and zB must be one code each of the same length, "
+        "got 2 and 3 numbers",
+        "list for an end": "InputTypeError: zA must be a Float32Array, got Array",
+        "end with NaN": "InputError: zB must be finite, got NaN at index 1",
         "broken seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got 0.5",
         "negative seed": "InputError: seed must be an integer from 0 to 2 ** 53 - 1, got -1",
         "ink as floats": "InputTypeError: ink must be a Uint8Array or Uint8ClampedArray, 0 paper "

@@ -117,6 +117,7 @@ def test_colours(told: dict[str, Any]) -> None:
     assert told["colour again"] == [1, 2, 255, 0, 51, 255, 0, 102, 204, 255]
     # A fifth of yellow lies on black, from which it differs more than from white.
     assert told["transparent"] == [1, 2, 0, 0, 0, 255, 51, 51, 0, 255]
+    assert told["on white"] == [1, 2, 255, 255, 255, 255, 255, 255, 204, 255]  # as it states
     close(told["floats z"], [1, 0, 0, 0.25, 0.5, 1])
     assert told["drawn x"] == [[1, 2, 0, 128, 230, 255, 255, 26, 102, 255]]
 
@@ -148,6 +149,18 @@ def test_grey_pictures(told: dict[str, Any]) -> None:
     assert told["grey drawn"] == [2, 2, *[51] * 3, 255, *[255] * 4, *[0, 0, 0, 255] * 2]
 
 
+def test_lines_are_straight_as_python_s(
+    told: dict[str, Any], tiny: Callable[[str], vae_onnx.Autoencoder]
+) -> None:
+    ends = np.array([[1, 0, 0.5, 0, 0.25, 1], [0] * 6], np.float32).reshape(2, 3, 2, 1)
+    line = tiny("colour").interpolate(*ends, 3)
+    close(told["colour line"], line.transpose(0, 3, 1, 2))
+    assert [picture[:2] for picture in told["drawn line"]] == [[1, 2]] * 3
+    close(told["code line"], [0, 8, 0.25, 4, 0.5, 0, 0.75, -4, 1, -8])
+    assert told["map line"] == [rgba(one) for one in tiny("map").interpolate(*squares(2), 4)]
+    assert told["open line"] == 2 * 72
+
+
 def test_samples_lie_where_the_codes_do(told: dict[str, Any]) -> None:
     close(told["placed sample"], np.tile([0.25, 0.75, 0, 0], 3))
 
@@ -175,6 +188,8 @@ def test_what_cannot_be_taken_is_refused(told: dict[str, Any]) -> None:
         "canvas for grey": "InputError: the data of a picture must hold 1 * width * height = 4 "
         "numbers, got 16; pictureToInk and drawingToX make x of a drawing, pictureToGrey keeps a "
         "photograph",
+        "line of two sizes": "InputError: a and b must be one image each of the same size, got "
+        "codes of shape [1, 3, 2, 2] and [1, 3, 1, 2]",
         "open sample": "InputError: sample does not know how large to draw; decode a z of your "
         "own, of the shape [n, 3, any, any]",
         "damaged codes": "GraphError: the metadata latent_mean must be 2 finite numbers in JSON, "

@@ -6,6 +6,7 @@ import {
   InputError,
   VaeError,
   drawingToX,
+  interpolate,
   load,
   pictureToGrey,
   pictureToInk,
@@ -63,5 +64,10 @@ const code = await other.encode([rgb, rgb]);
 const numbers: Float32Array = await other.decode(code.z, code.shape);
 toPictures(numbers, [2, 3, 2, 2]).map((one: ImageData) => one.width);
 await other.encode(pictureToGrey(photoData));
+const between: Float32Array = await other.interpolate(x, picture, 5);
+const line: Float32Array = interpolate(z, standardNormal(2, 0), between.length);
+(await other.interpolate(rgb, photoData, 5)).map((one: ImageData) => one.data);
+// @ts-expect-error: how many is missing
+await other.interpolate(x, picture);
 const latents: readonly number[] = [...model.latentShape, model.sizeMultiple];
-console.log(latents);
+console.log(latents, line);

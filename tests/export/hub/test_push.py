@@ -17,6 +17,11 @@ from vae_onnx.store import bundled
 
 GRAPHS = {"encoder.onnx", "decoder.onnx", "encoder.int8.onnx", "decoder.int8.onnx"}
 NAMES = {*GRAPHS, "card.json", "latents.npz", "history.jsonl", "README.md"}
+ON_THE_HUB = {
+    "mnist": ["ylecun/mnist"],
+    "fashion-mnist": ["zalando-datasets/fashion_mnist"],
+    "folder:emoji": [],
+}
 
 
 @pytest.fixture
@@ -109,15 +114,16 @@ def test_the_dry_run_writes_the_card_and_sends_nothing(hub, push, tmp_path, name
     code, out, _ = push(model, f"me/{name}", "--dry-run")
     assert code == 0
     assert hub.requests == []
-    assert {line.split()[0] for line in out.splitlines()[:-1]} == NAMES
+    files = {path.name for path in (bundled.FOLDER / name).iterdir()}
+    assert {line.split()[0] for line in out.splitlines()[:-1]} == files | {"README.md"}
     readme = (model / "README.md").read_text()
 
     told = front_matter(readme)
     kind = vae_onnx.load(model).kind
-    fashion = name.startswith("fashion")
-    assert told["license"] == "mit"
+    dataset = vae_onnx.load(model).metadata["dataset"]
+    assert told["license"] == ("apache-2.0" if dataset == "folder:emoji" else "mit")
     assert told["library_name"] == "vae-onnx"
-    assert told["datasets"] == ["zalando-datasets/fashion_mnist" if fashion else "ylecun/mnist"]
+    assert told.get("datasets", []) == ON_THE_HUB[dataset]
     assert {"onnx", "autoencoder"} <= set(told["tags"])
     assert ("vae" in told["tags"]) == (kind == "vae")
     assert (
@@ -134,7 +140,9 @@ def test_the_dry_run_writes_the_card_and_sends_nothing(hub, push, tmp_path, name
     assert f"{card['parameters']:,} parameters" in readme
     assert card["command"] in readme
     assert "`z` float32 [batch, " in readme
-    for variant, measured in card["variants"].items():
+    assert ("(strip.png)" in readme) == (model / "strip.png").exists() == ("emoji" in name)
+    assert ("- ground: white\n" in readme) == ("emoji" in name)
+    for variant, measured in card.get("variants", {}).items():
         row = next(row for row in readme.splitlines() if f'`precision="{variant}"`' in row)
         assert f" {measured['total_change']:+.3f} |" in row
         assert f" {measured['time_ratio']['decode']['1']:.2f} |" in row
