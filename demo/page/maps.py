@@ -15,7 +15,7 @@ from demo.page.templates import fill, static
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from demo.library.models import Lane
+    from demo.library.lane import Lane
 
 LONG_NAMES = {"vae": "variational autoencoder", "ae": "plain autoencoder"}
 ABOUT = {

@@ -20,7 +20,8 @@ from PIL import Image
 
 import vae_onnx
 from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, whole
-from demo.library.models import DIGITS, Lane, Library
+from demo.library.lane import DIGITS, Lane
+from demo.library.models import Library
 from demo.library.single import Single
 from demo.page import pictures
 from demo.page.pictures import PictureError
@@ -212,7 +213,7 @@ class Endpoints:
 
     def build(self) -> None:
         """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
-        names = [*self.library.lanes, *self.library.singles]
+        names = [*self.library.models]
         with gr.Group(visible=False):
             model = _value("model", names[0], type="string", enum=names)
             image, image_a, image_b = (
@@ -253,7 +254,7 @@ class Endpoints:
                 )
 
     def _any(self, model: str) -> Lane | Single:
-        known: dict[str, Lane | Single] = {**self.library.lanes, **self.library.singles}
+        known = self.library.models
         if not isinstance(model, str) or model not in known:
             raise PictureError(f"no model is called {model!r}: {', '.join(known)}")
         return known[model]

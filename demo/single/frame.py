@@ -39,8 +39,8 @@ def choice_of_fit() -> gr.Radio:
 
 
 def fit_shown(single: Single) -> dict[str, Any]:
-    """The choice of the fit, where the model has a size of its own."""
-    shown: dict[str, Any] = gr.update(visible=not single.is_open)
+    """The choice of the fit, where the model has a size of its own: at first as it was trained."""
+    shown: dict[str, Any] = gr.update(value=single.fit, visible=not single.is_open)
     return shown
 
 
@@ -95,7 +95,7 @@ def read(value: object, single: Single, fit: object = "crop", most: int = MOST) 
                 x = pictures.drawing_to_x(ink, single.model.image_shape)
                 return None if x is None else Seen(from_x(x), ())
             case {"kind": "picture", "data": data}:
-                picture = pictures.read(pictures.from_data_url(data))
+                picture = pictures.read(pictures.from_data_url(data), ground=single.ground)
                 return single.read(picture, fit, most)  # type: ignore[arg-type]
             case {"kind": "test", "number": int(number)} if 0 <= number < len(single.examples):
                 pixels = single.examples[number]

@@ -102,12 +102,12 @@ class GenerateTab:
         _, sheets, _ = self.sample(4 if large else COUNT, 0, 1.0, name)
         last = len(single.examples) - 1
         first, second = frame.example(single, 0), frame.example(single, max(last, 0))
-        note, walks, _ = self.interpolate(first, second, "crop", STEPS, name)
+        note, walks, _ = self.interpolate(first, second, single.fit, STEPS, name)
         return [
             _head("From the prior" if single.has_prior else "Draws", _from(single)),
             gr.update(visible=not single.is_open),
             None, sheets, first, second, *[frame.offers(single)] * 2,
-            gr.update(value="crop", visible=not single.is_open), note, walks,
+            frame.fit_shown(single), note, walks,
         ]  # fmt: skip
 
     def build(self, choice: gr.Radio) -> None:

@@ -62,9 +62,9 @@ class LookTab:
         """Values of `self.parts` for a model: its first example is looked at."""
         single = self.library.singles[name]
         first = frame.example(single, 0)
-        message, pair, measured, shown = self.look(first, "crop", name)
+        message, pair, measured, shown = self.look(first, single.fit, name)
         return [
-            first, gr.update(value="crop", visible=not single.is_open), frame.offers(single),
+            first, frame.fit_shown(single), frame.offers(single),
             message, pair, measured, shown,
         ]  # fmt: skip
 

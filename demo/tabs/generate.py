@@ -16,7 +16,8 @@ from demo.tabs import pad
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
     from demo.tabs.use import UseTab
 
 MAX_COUNT = 64  # pictures of each model on the page

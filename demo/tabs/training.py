@@ -15,7 +15,8 @@ from demo.library.testset import DATA
 from demo.page.templates import fill
 
 if TYPE_CHECKING:
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
 
 WIDTH, HEIGHT = 420, 240  # of a chart, in units of its own
 LEFT, RIGHT, TOP, BOTTOM = 46, 18, 12, 26  # of its margins
