@@ -150,8 +150,9 @@ def _card_of_single(folder: Path) -> dict[str, Any] | None:
     if not isinstance(card, dict):
         return None
     shape, config = card.get("image_shape"), card.get("config")
-    ours = isinstance(config, dict) and isinstance(shape, list)
-    alone = ours and (shape[:1] != [1] or config.get("latent_side"))
+    alone = False
+    if isinstance(config, dict) and isinstance(shape, list):
+        alone = shape[:1] != [1] or bool(config.get("latent_side"))
     return card if "made_by" in card or alone else None
 
 

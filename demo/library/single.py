@@ -144,6 +144,12 @@ class Single:
         config = self.card.get("config")
         return beside.dataset(str(config["dataset"])) if isinstance(config, dict) else None
 
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What `python -m export` measured on the test set, by the names of its card."""
+        told = self.card.get("metrics")
+        return told if isinstance(told, dict) else {}
+
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """Losses of every epoch; none where there is no history."""

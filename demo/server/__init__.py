@@ -1,5 +1,6 @@
 """What programs can ask for: named endpoints, and files over HTTP.
 
-Reading order: `words.py` what goes wrong around a call, in our words; `endpoints.py` what can be
-called; `routes.py` maps, test images, files of models and health over HTTP.
+Reading order: `words.py` what goes wrong around a call, in our words; `schema.py` how values are
+taken; `endpoints.py` what can be called; `alone.py` what they answer of a model that is shown by
+itself; `routes.py` maps, test images, files of models and health over HTTP.
 """

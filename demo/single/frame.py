@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from PIL import Image
@@ -15,7 +15,6 @@ from demo.tabs import pad
 from vae_onnx import InputError
 from vae_onnx.pictures.arrays import from_x
 from vae_onnx.pictures.files import Picture
-from vae_onnx.pictures.fitting import Fit
 
 if TYPE_CHECKING:
     from demo.library.single import Single
@@ -86,8 +85,7 @@ def read(value: object, single: Single, fit: object = "crop", most: int = MOST) 
     """
     if value is None or value == "":
         return None
-    if fit not in get_args(Fit):
-        raise PictureError(f"fit must be one of {', '.join(get_args(Fit))}, got {fit!r}")
+    how = pictures.fit_of(fit)
     try:
         match value:
             case {"kind": "drawing", "data": data} if single.is_drawn:
@@ -96,11 +94,11 @@ def read(value: object, single: Single, fit: object = "crop", most: int = MOST) 
                 return None if x is None else Seen(from_x(x), ())
             case {"kind": "picture", "data": data}:
                 picture = pictures.read(pictures.from_data_url(data), ground=single.ground)
-                return single.read(picture, fit, most)  # type: ignore[arg-type]
+                return single.read(picture, how, most)
             case {"kind": "test", "number": int(number)} if 0 <= number < len(single.examples):
                 pixels = single.examples[number]
                 shown = Picture(pixels[..., :3] if pixels.ndim == 3 else pixels)
-                return single.read(shown, fit, most)  # type: ignore[arg-type]
+                return single.read(shown, how, most)
     except InputError as error:
         raise PictureError(str(error)) from error
     raise PictureError(EXPECTED)

@@ -41,7 +41,7 @@ SIZES = {
 }  # of the pictures below
 CALLS: dict[str, dict[str, Any]] = {
     "models": {},
-    "encode": {"image": "digit", "model": "mnist-vae-16d"},
+    "encode": {"image": "digit", "model": "mnist-vae-16d", "fit": "pad"},
     "decode": {"z": [[0, 0], [1.5, -1]], "model": "mnist-vae"},
     "reconstruct": {"image": "digit", "model": "mnist-vae", "seed": 7},
     "sample": {"model": "mnist-vae", "count": 4, "seed": 0, "temperature": 0.5},
@@ -78,6 +78,7 @@ RAW_FAULTS: list[tuple[str, list[Any], str]] = [  # which a schema keeps from th
     ("decode", [None, "mnist-vae"], "must have shape|finite"),
     ("encode", ["digit.png", "mnist-vae"], "expected an image"),
     ("encode", [None, "mnist-vae"], "no image was given"),
+    ("encode", [None, "mnist-vae", "zoom"], "fit must be stretch, crop, pad, got 'zoom'"),
     ("encode", [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "mnist-vae"],
      "the image cannot be opened"),
 ]  # fmt: skip

@@ -66,7 +66,7 @@ def test_the_fit_is_seen(library: Library) -> None:
 def test_whatever_else_comes_is_refused(library: Library, value: object) -> None:
     with pytest.raises(PictureError):
         frame.read(value, library.singles["faces"])
-    with pytest.raises(PictureError, match="fit must be one of"):
+    with pytest.raises(PictureError, match="fit must be stretch, crop, pad, got"):
         frame.read(PICTURE, library.singles["faces"], ["crop"])
 
 
