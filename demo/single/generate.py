@@ -1,4 +1,4 @@
-"""Generate: draws from the prior or of where the codes lie, and the way between two pictures."""
+"""Generate: draws from the prior or of where the codes lie, the way between two, and sums."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from demo.page.pictures import PictureError, animation, as_image, data_url, png_
 from demo.page.templates import fill
 from demo.single import frame, use
 from demo.single.explore import LIVE
+from demo.single.sums import Sums
 from vae_onnx import latent
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ HINT = "{}: drop or click"
 
 
 class GenerateTab:
-    """Samples, and the way between two pictures."""
+    """Samples, the way between two pictures, and arithmetic with classes."""
 
     def __init__(self, library: Library, use_tab: UseTab) -> None:
         self.library, self.use = library, use_tab
+        self.sums = Sums(library, use_tab)
         self.parts: list[Any] = []
 
     def sample(self, count: float, seed: float, temperature: float, name: str) -> list[Any]:
@@ -107,7 +109,7 @@ class GenerateTab:
             _head("From the prior" if single.has_prior else "Draws", _from(single)),
             gr.update(visible=not single.is_open),
             None, sheets, first, second, *[frame.offers(single)] * 2,
-            frame.fit_shown(single), note, walks,
+            frame.fit_shown(single), note, walks, *self.sums.values(name),
         ]  # fmt: skip
 
     def build(self, choice: gr.Radio) -> None:
@@ -128,6 +130,8 @@ class GenerateTab:
                 **LIVE,
             )
             self._build_walk(choice)
+            self.sums.build(choice)
+        self.parts += self.sums.parts
 
     def _build_walk(self, choice: gr.Radio) -> None:
         gr.HTML(_head("Between two pictures", "Upload or choose two: the model shows the way."))

@@ -143,7 +143,7 @@ def test_the_plane_of_a_flat_code(library: Library) -> None:
 def test_there_is_no_plane_of_a_map(library: Library, name: str) -> None:
     told, *others = single.ExploreTab(library, single.UseTab()).values(name)
     assert "no plane to walk on: the code of a picture is a map" in told
-    assert others[2:] == [None, None, None]
+    assert others[2:] == [None, None, None, ""]
 
 
 def test_the_principal_plane_of_codes_beside_the_model(strangers: Path, tmp_path: Path) -> None:
