@@ -18,8 +18,8 @@ INSET = 10  # of the first epoch: its ring is clear of the figures at the axis
 KEYS = {"train": "training"}
 PANELS = {"loss": "Total loss", "recon": "Reconstruction", "kld": "KL divergence from the prior"}
 NONE = (
-    "<p>The folder of this model has no <code>history.jsonl</code>: there are no curves. "
-    "<code>python -m export onnx</code> writes one.</p>"
+    "The folder of this model has no <code>history.jsonl</code>: there are no curves. "
+    "<code>python -m export onnx</code> writes one."
 )
 
 Ring = tuple[str, int, float]  # "train" or "validation", epoch, nats
@@ -49,7 +49,7 @@ def curves(model: Trained, rings: Mapping[str, list[Ring]]) -> str:
     """
     name, command = html.escape(model.name), html.escape(model.card.get("command", ""))
     if not model.history:
-        return fill("curves.html", name=name, command=command, keys="", charts=NONE)
+        return fill("curves.html", name=name, command=command, keys="", charts=f"<p>{NONE}</p>")
     panels = [panel for panel in PANELS if panel in model.history[0]["train"]]
     if model.kind == "ae":
         panels = ["loss"]

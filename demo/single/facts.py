@@ -23,8 +23,10 @@ FINISHED = (
     "How it was trained is not told: it came here finished, through <code>{}</code>, without a "
     "history. This is what is known."
 )
-OURS = (
-    "It was trained by <code>python -m export</code>, and tested on pictures that it has not seen."
+OURS = "It was trained by <code>python -m export</code>."
+SEEN = (
+    "With all images, those of the validation as well: only the test figures are of pictures that "
+    "it has not seen."
 )
 OWN = "The pictures that it was exported with"
 UNSEEN = "Pictures of the test set, which it has not seen"
@@ -57,7 +59,7 @@ def facts(single: Single) -> dict[str, str]:
         "data set": single.dataset,
         "epochs": _text(_dict(card.get("config")).get("epochs"), ",", _minutes(single)),
         "likelihood": told.get("likelihood"),
-        "sigma": told.get("sigma"),
+        "sigma": _rounded(told.get("sigma")),
         "prior": told.get("prior"),
         "PSNR": _text(measured.get("reconstruction_psnr"), ".1f", " dB, on its own pictures"),
         "test": _test(single.measured),
@@ -90,7 +92,8 @@ def _page(single: Single) -> str:
 def _made_by(single: Single) -> str:
     """Whence it comes, in HTML."""
     if single.dataset is not None:
-        return OURS if single.history else f"{OURS} {charts.NONE}"
+        seen = f" {SEEN}" if _dict(single.card["config"]).get("train_on") == "all" else ""
+        return f"{OURS}{seen}" if single.history else f"{OURS}{seen} {charts.NONE}"
     return FINISHED.format(html.escape(str(single.card.get("made_by"))))
 
 
@@ -125,6 +128,11 @@ def _dict(value: object) -> dict[str, Any]:
 
 def _text(value: object, form: str, unit: str = "") -> str | None:
     return f"{value:{form}}{unit}" if isinstance(value, int | float) else None
+
+
+def _rounded(told: str | None) -> str | None:
+    """A number of the metadata, with as many digits as one reads."""
+    return None if told is None else f"{float(told):.3g}"
 
 
 def _classes(told: str | None) -> str | None:

@@ -33,6 +33,12 @@ FROM = {
     "the codes that it was exported with: the pictures show what lies there, no more.",
     "nothing": "The model states no prior, and not where its codes lie: z is drawn from N(0, I).",
 }
+WHY = {
+    "prior": "z from the prior. Few pictures cannot fill so many dimensions: much of what is drawn "
+    "lies between the codes of real pictures.",
+    "codes": "The same noise, with the mean and the covariance of the codes of the test pictures: "
+    "nearer to where the decoder has learned to draw.",
+}
 MAP = " Each place of the map of codes is drawn by itself: textures come of it, not scenes."
 OPEN = (
     "This model takes pictures of any size, and its codes grow with them: nothing says how large a "
@@ -64,7 +70,10 @@ class GenerateTab:
             z = single.codes(rows, seed_of(seed), scale)
         except RangeError as error:
             return [f"{error}.", gr.skip(), gr.skip()]
-        return [None, [_sheet(single, z)], use.decodes(single, z, "Draws")]
+        sheets = [_sheet(single, z)]
+        if (near := _near_codes(single, z)) is not None:
+            sheets = [_sheet(single, z, WHY["prior"]), _sheet(single, near, WHY["codes"], "codes")]
+        return [None, sheets, use.decodes(single, z, "Draws")]
 
     def interpolate(self, a: object, b: object, fit: object, steps: float, name: str) -> list[Any]:
         """Walk from one picture to another through the latent space.
@@ -166,12 +175,22 @@ def _notes(*seen: Seen) -> str | None:
     return " ".join(dict.fromkeys(note for one in seen for note in one.notes)) or None
 
 
-def _sheet(single: Single, z: NDArray[np.float32]) -> dict[str, str]:
+def _near_codes(single: Single, z: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The same draws where the codes of the test set lie; None where the prior is no prior."""
+    many = single.latents is not None and len(single.latents) > 2 * single.model.latent_dim
+    if single.directions is None or not many or not single.has_prior:
+        return None
+    return single.directions.at(z)
+
+
+def _sheet(
+    single: Single, z: NDArray[np.float32], why: str = "", of: str = "samples"
+) -> dict[str, str]:
     return {
         "name": single.name,
-        "why": "",
+        "why": why,
         "src": png_url(sheet(single.model.decode(z), min(COLUMNS, len(z)))),
-        "file": f"{single.name.replace('/', '-')}-samples.png",
+        "file": f"{single.name.replace('/', '-')}-{of}.png",
     }
 
 
