@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from demo.library.single import MOST, Seen
@@ -65,6 +66,18 @@ def example(single: Single, number: int) -> dict[str, Any] | None:
     if number >= len(single.examples):
         return None
     return {"kind": "test", "number": number, "src": _url(single.examples[number])}
+
+
+def opening(single: Single) -> int:
+    """The number of the example to begin with.
+
+    The first; of a model of ours the one that it redraws neither best nor worst.
+    """
+    shown = np.array(single.examples)
+    if single.dataset is None or shown.ndim < 3 or single.is_open:
+        return 0
+    order = np.argsort(single.model.score(shown, draws=1).mse, kind="stable")
+    return int(order[(len(order) - 1) // 2])
 
 
 def read(value: object, single: Single, fit: object = "crop", most: int = MOST) -> Seen | None:

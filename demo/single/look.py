@@ -59,9 +59,9 @@ class LookTab:
         return [" ".join(seen.notes) or None, *_answer(single, seen)]
 
     def values(self, name: str) -> list[Any]:
-        """Values of `self.parts` for a model: its first example is looked at."""
+        """Values of `self.parts` for a model: an example is looked at."""
         single = self.library.singles[name]
-        first = frame.example(single, 0)
+        first = frame.example(single, frame.opening(single))
         message, pair, measured, shown = self.look(first, single.fit, name)
         return [
             first, frame.fit_shown(single), frame.offers(single),

@@ -24,8 +24,12 @@ from .conftest import photo, write_card
 PICTURE = {"kind": "picture", "data": png_url(photo())}
 
 
+def opened(source: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+
+
 def decoded(source: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
+    return np.asarray(opened(source))
 
 
 @pytest.fixture(params=["faces", "maps", "open"])
