@@ -16,13 +16,13 @@ import numpy as np
 from gradio import processing_utils, utils
 from PIL import Image
 
-from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, whole
+from demo.library.asked import MAX_COUNT, draws, seed_of, whole
 from demo.library.lane import DIGITS, Lane
 from demo.library.models import Library
 from demo.library.single import Single
 from demo.page import pictures
 from demo.page.pictures import PictureError
-from demo.server import alone
+from demo.server import alone, paired
 from demo.server.schema import lists, told, value
 from demo.server.words import PICTURE
 from vae_onnx import contract
@@ -42,17 +42,7 @@ class Endpoints:
 
     def models(self) -> list[dict[str, Any]]:
         """List the models: name, kind, data set, size of codes and of images, test figures."""
-        lanes = [
-            {
-                "name": lane.name,
-                "kind": lane.kind,
-                "dataset": lane.dataset,
-                "latent_dim": lane.latent_dim,
-                "image_shape": list(lane.card["image_shape"]),
-                "test_nats_per_image": lane.card["metrics"]["total"],
-            }
-            for lane in self.library.lanes.values()
-        ]
+        lanes = map(paired.told, self.library.lanes.values())
         return [*lanes, *map(alone.told, self.library.singles.values())]
 
     def encode(self, image: str, model: str, fit: str = "crop") -> dict[str, Any]:
@@ -75,18 +65,10 @@ class Endpoints:
             states a likelihood, and no test images; a map of codes is a list of lists of lists.
         """
         lane, x, notes = self._read(image, model, fit)
+        told = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
         if isinstance(lane, Single):
-            told = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
             return told | alone.encoded(lane, x)
-        q = lane.model.posterior(x) if lane.kind == "vae" else None
-        z = q.mu[0] if q else lane.model.encode(x)[0]
-        answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
-        answer |= {"z": z.tolist(), "nearest": _nearest(lane, z)}
-        if q is None:
-            return answer
-        sigma = np.exp(0.5 * q.log_var[0]).tolist()
-        elbo = float(lane.elbo(x, ELBO_DRAWS)[0])
-        return answer | {"sigma": sigma, "elbo": elbo, "percentile": lane.percentile(elbo)}
+        return told | paired.encoded(lane, x)
 
     def decode(self, z: list[Any], model: str) -> Image.Image:
         """Decode places of the latent space to pictures.
@@ -292,16 +274,6 @@ class Endpoints:
         digits = lane.dataset == DIGITS
         x, notes = pictures.picture_to_x(picture, lane.model, digits=digits, fit=how)
         return lane, x, notes
-
-
-def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
-    """The test images whose codes are nearest to z (latent_dim,); none where the demo has none."""
-    if lane.tests is None:
-        return []
-    return [
-        {"number": number, "class": lane.class_names[lane.tests.labels[number]]}
-        for number in lane.nearest(z, NEAREST)
-    ]
 
 
 def _saved(data: bytes, suffix: str) -> str:

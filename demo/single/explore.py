@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from demo.library.latent_map import dots
+from demo.page.live import LIVE
 from demo.page.maps import number, part, switches
 from demo.page.pictures import as_image, data_url, png_url, sheet
 from demo.single import use, words
@@ -146,14 +147,6 @@ class ExploreTab:
             [ground, walker, peek, up],
             **LIVE,
         )
-
-
-LIVE: dict[str, Any] = {
-    "queue": False,
-    "trigger_mode": "always_last",
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
 
 
 def planes(single: Single) -> list[str]:

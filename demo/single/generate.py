@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo.library.asked import MAX_TEMPERATURE, RangeError, seed_of, whole, within
+from demo.page.live import LIVE, clipped
 from demo.page.maps import part
 from demo.page.pictures import PictureError, animation, as_image, data_url, png_url, sheet
 from demo.page.templates import fill
 from demo.single import frame, use
-from demo.single.explore import LIVE
 from demo.single.sums import Sums
 from vae_onnx import latent
 
@@ -136,6 +136,7 @@ class GenerateTab:
                 self.sample,
                 [count, seed, temperature, choice],
                 [message, sheets, self.use.panel],
+                js=clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
                 **LIVE,
             )
             self._build_walk(choice)
@@ -160,6 +161,7 @@ class GenerateTab:
             self.interpolate,
             [*hands, fit, steps, choice],
             [message, walks, self.use.panel],
+            js=clipped("null", "null", "null", f"[2, {MAX_STEPS}]", "null"),
             **LIVE,
         )
 

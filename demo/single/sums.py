@@ -8,11 +8,11 @@ import gradio as gr
 import numpy as np
 
 from demo.library.asked import RangeError, within
+from demo.page.live import LIVE, clipped
 from demo.page.maps import part
 from demo.page.pictures import PictureError, as_image, png_url
 from demo.page.templates import fill
 from demo.single import frame, use
-from demo.single.explore import LIVE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,6 +116,7 @@ class Sums:
             self.calculate,
             [*takes, choice],
             [message, sums, self.use.panel],
+            js=clipped("null", "null", "null", f"[0, {MAX_STRENGTH}]", "null", "null"),
             **LIVE,
         )
 

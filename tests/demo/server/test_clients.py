@@ -78,7 +78,6 @@ RAW_FAULTS: list[tuple[str, list[Any], str]] = [  # which a schema keeps from th
     ("decode", [None, "mnist-vae"], "must have shape|finite"),
     ("encode", ["digit.png", "mnist-vae"], "expected an image"),
     ("encode", [None, "mnist-vae"], "no image was given"),
-    ("encode", [None, "mnist-vae", "zoom"], "fit must be stretch, crop, pad, got 'zoom'"),
     ("encode", [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "mnist-vae"],
      "the image cannot be opened"),
 ]  # fmt: skip
