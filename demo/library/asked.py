@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from demo.library.models import Lane
+    from demo.library.lane import Lane
 
 MAX_COUNT = 256  # pictures in one answer
 MAX_TEMPERATURE = 3

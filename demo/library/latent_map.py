@@ -153,15 +153,34 @@ class LatentMap:
         Args:
             side: Width and height in pixels.
         """
-        dot = min(max(200 / len(self.z) ** 0.5, 2), 5)  # radius: few dots must not get lost
-        fine = 3  # drawn this much larger, then reduced: smooth edges
-        picture = Image.new("RGBA", (side * fine, side * fine))
-        draw = ImageDraw.Draw(picture)
-        centres = self.window.place(self.z) / 100 * side * fine
-        # In a shuffled order no class lies on top of all others.
-        for i in np.random.default_rng(0).permutation(len(centres)):
-            draw.circle(tuple(centres[i]), dot * fine, fill=COLOURS[self.labels[i] % len(COLOURS)])
-        return picture.reduce(fine)
+        return dots(self.window.place(self.z), self.labels, side)
+
+
+def dots(
+    places: NDArray[np.float64],
+    labels: NDArray[np.integer],
+    side: int = 720,
+    rim: str | None = None,
+) -> Image.Image:
+    """Draw one dot at each place, coloured by class, on a transparent ground.
+
+    Args:
+        places: (N, 2) percent from the left and from the top.
+        labels: Classes (N,).
+        side: Width and height in pixels.
+        rim: A colour around each, where dots lie on pictures.
+    """
+    dot = min(max(200 / max(len(places), 1) ** 0.5, 2), 5)  # radius: few dots must not get lost
+    fine = 3  # drawn this much larger, then reduced: smooth edges
+    picture = Image.new("RGBA", (side * fine, side * fine))
+    draw = ImageDraw.Draw(picture)
+    centres = places / 100 * side * fine
+    # In a shuffled order no class lies on top of all others.
+    for i in np.random.default_rng(0).permutation(len(centres)):
+        hue = COLOURS[labels[i] % len(COLOURS)]
+        width = fine if rim else 0
+        draw.circle(tuple(centres[i]), dot * fine + width, fill=hue, outline=rim, width=width)
+    return picture.reduce(fine)
 
 
 def _apart(spots: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:

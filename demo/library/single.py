@@ -1,11 +1,13 @@
 """A model that the page shows by itself: of colours, of any size, with a code of any shape.
 
-Such come from `vae_onnx.torch.export` and `vae_onnx.adopt`. They have no test set, no training that
-anybody told of, and often no likelihood or prior: what there is, is found here.
+Such come from `vae_onnx.torch.export` and `vae_onnx.adopt`, without a test set, a training that
+anybody told of, and often without a likelihood or prior; or from `python -m export`, with all of
+that but no partner. What there is, is found here.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 import vae_onnx
+from demo.library import beside
 from demo.library.directions import Directions
 from demo.library.latent_map import read_latents
 from vae_onnx import contract
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from vae_onnx import Autoencoder
     from vae_onnx.evaluation import Scores
     from vae_onnx.pictures.files import Picture
-    from vae_onnx.pictures.fitting import Fit
+    from vae_onnx.pictures.fitting import Fit, Ground
 
     Pictures = NDArray[np.float32]
 
@@ -49,18 +52,29 @@ class Seen(NamedTuple):
     notes: tuple[str, ...]  # what had to be decided
 
 
+class Classes(NamedTuple):
+    """Of codes beside a model."""
+
+    labels: NDArray[np.uint8]  # (N,)
+    names: tuple[str, ...]
+
+
 class Single:
     """A model, and what is known of it.
 
     Args:
-        name: What the page calls it.
+        name: What programs call it.
         folder: Where its files are.
         card: Its `card.json`.
         device: What to run it on, as `vae_onnx.load` takes it.
+
+    Attributes:
+        title: What the page calls it.
     """
 
     def __init__(self, name: str, folder: Path, card: dict[str, Any], device: str = "auto") -> None:
-        self.name, self.folder, self.card, self._device = name, folder, card, device
+        self.name = self.title = name
+        self.folder, self.card, self._device = folder, card, device
 
     @cached_property
     def model(self) -> Autoencoder:
@@ -113,6 +127,34 @@ class Single:
         shape = (-1, *(1,) * (len(self.model.latent_shape) - 1))
         return told[0].reshape(shape), told[1].reshape(shape)
 
+    @property
+    def ground(self) -> Ground | None:
+        """What lies where a picture is transparent; None where the model does not say."""
+        return contract.ground(self.model.metadata)
+
+    @property
+    def fit(self) -> Fit:
+        """What became of other proportions when it was trained; what the page offers first."""
+        told = self.model.metadata.get("fit")
+        return next((fit for fit in fitting.FITS if fit == told), "crop")
+
+    @property
+    def dataset(self) -> str | None:
+        """What `python -m export` trained it on, as /models tells it; None of others."""
+        config = self.card.get("config")
+        return beside.dataset(str(config["dataset"])) if isinstance(config, dict) else None
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What `python -m export` measured on the test set, by the names of its card."""
+        told = self.card.get("metrics")
+        return told if isinstance(told, dict) else {}
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """Losses of every epoch; none where there is no history."""
+        return beside.history(self.folder)
+
     @cached_property
     def latents(self) -> NDArray[np.float32] | None:
         """Codes (N, latent_dim) that lie beside the graphs, of a flat code."""
@@ -126,6 +168,23 @@ class Single:
     def directions(self) -> Directions | None:
         """The principal directions of `latents`."""
         return None if self.latents is None else Directions.of(self.latents)
+
+    @cached_property
+    def classes(self) -> Classes | None:
+        """Which class each of `latents` has; None where that, or its name, is not told."""
+        told = self.model.metadata.get("class_names")
+        if told is None or self.latents is None:
+            return None
+        _, labels = read_latents(self.folder / model_files.LATENTS)
+        names = tuple(map(str, json.loads(told)))
+        known = labels.shape == self.latents.shape[:1] and int(labels.max()) < len(names)
+        return Classes(labels, names) if known else None
+
+    def averages(self) -> dict[str, NDArray[np.float32]]:
+        """The mean code (latent_dim,) of each class, by its name; none without classes."""
+        if self.classes is None or self.latents is None:
+            return {}
+        return beside.averages(self.latents, *self.classes)
 
     @cached_property
     def examples(self) -> list[NDArray[np.uint8]]:
@@ -160,7 +219,7 @@ class Single:
             small = max(1, int(width * scale)), max(1, int(height * scale))
             pixels = fitting.fitted(pixels, *small, "stretch")
             notes = (*notes, f"It was reduced to {small[0]} x {small[1]} pixels, to answer soon.")
-        pixels = fitting.to_model(pixels, shape, self.model.size_multiple, fit)
+        pixels = fitting.to_model(pixels, shape, self.model.size_multiple, fit, self.ground)
         return Seen(from_x(to_x(pixels, shape, self.model.size_multiple)), notes)
 
     def alike(self, a: Pictures, b: Pictures) -> tuple[Pictures, Pictures]:

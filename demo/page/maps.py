@@ -13,9 +13,11 @@ from demo.library.latent_map import COLOURS, PRIOR_RADIUS, LatentMap
 from demo.page.templates import fill, static
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from demo.library.models import Lane
+    from demo.library.lane import Lane
 
 LONG_NAMES = {"vae": "variational autoencoder", "ae": "plain autoencoder"}
 ABOUT = {
@@ -84,6 +86,27 @@ def legend(lane: Lane, ring: str) -> str:
         for name, colour in zip(lane.class_names, itertools.cycle(COLOURS), strict=False)
     )
     return fill("legend.html", count=f"{len(lane.map.z):,}", classes=classes, ring=ring)
+
+
+def switches(names: Sequence[str], counts: Sequence[int]) -> str:
+    """A legend of points on a plane that switches them off, all or a class of them, as HTML.
+
+    Args:
+        names: Of the classes.
+        counts: How many points each has; what has none is left out.
+    """
+    shown = [(label, name) for label, name in enumerate(names) if counts[label]]
+    classes = "".join(
+        f'<li style="--hue: {COLOURS[label % len(COLOURS)]}"><label>'
+        f'<input type="checkbox" data-class="{label}" checked /> {html.escape(name)} '
+        f"<small>{counts[label]:,}</small></label></li>"
+        for label, name in shown
+    )
+    rules = "".join(
+        f'.single-plane:has([data-class="{label}"]:not(:checked)) .points-{label}{{display:none}}'
+        for label, _ in shown
+    )
+    return fill("switches.html", classes=classes, count=f"{sum(counts):,}", rules=rules)
 
 
 def marker(lane: Lane, z: NDArray[np.floating], sigma: NDArray[np.floating] | None) -> Marker:

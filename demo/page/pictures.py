@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import vae_onnx
+from vae_onnx import contract
 from vae_onnx.pictures import drawing, fitting, paper
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from vae_onnx import Autoencoder
     from vae_onnx.pictures.files import Picture
+    from vae_onnx.pictures.fitting import Fit
 
 MAX_BYTES = 10_000_000
 """The largest file worth reading."""
@@ -83,17 +85,30 @@ def drawing_to_x(
     return _framed(vae_onnx.drawing_to_x(ink), image_shape) if ink.any() else None
 
 
+def fit_of(value: object) -> Fit:
+    """What becomes of other proportions, as it came over the network.
+
+    Raises:
+        PictureError: It is none of the choices.
+    """
+    for fit in fitting.FITS:
+        if value == fit:
+            return fit
+    raise PictureError(f"fit must be {', '.join(fitting.FITS)}, got {value!r}: {fitting.MEANS}")
+
+
 def picture_to_x(
-    picture: Picture, model: Autoencoder, *, digits: bool
+    picture: Picture, model: Autoencoder, *, digits: bool, fit: Fit = "crop"
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """A picture as a model takes it, (1, *image_shape), and what had to be decided.
 
     Args:
         picture: As it was handed in.
         model: Whom it is for. A model of light on dark sees the whole picture in its frame, light
-            on dark; another one its middle square, as `folder:` trains on it.
+            on dark; another one what `fit` leaves of it.
         digits: The model knows digits: the ink is found on its paper, centred and scaled as
             MNIST's digits are.
+        fit: "crop" takes the middle, as `folder:` trains on it.
 
     Raises:
         PictureError: The picture is one even surface.
@@ -109,7 +124,8 @@ def picture_to_x(
     if int(grey.max()) - int(grey.min()) < paper.FLAT:
         raise PictureError(paper.EVEN)
     if not paper.expected(model.metadata):
-        return _to_x(fitting.fitted(grey, width, height)), notes
+        ground = contract.ground(model.metadata) or "black"
+        return _to_x(fitting.fitted(grey, width, height, fit, ground)), notes
     if paper.is_light(grey):
         grey, notes = np.invert(grey), (*notes, INVERTED)
     return _to_x(_whole(grey, width, height)), notes

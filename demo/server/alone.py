@@ -23,15 +23,17 @@ PIXELS = 2**22  # of all pictures of an answer together
 def told(single: Single) -> dict[str, Any]:
     """A model as /models lists it; a size that is open is -1."""
     model = single.model
+    nats = single.measured.get("total")
     return {
         "name": single.name,
         "kind": single.kind,
-        "dataset": None,
+        "dataset": single.dataset,
         "latent_shape": list(model.latent_shape),
         "image_shape": list(model.image_shape),
         "size_multiple": model.size_multiple,
         "likelihood": model.metadata.get("likelihood"),
         "prior": model.metadata.get("prior"),
+        **({} if nats is None else {"test_nats_per_image": nats}),
     }
 
 

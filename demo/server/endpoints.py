@@ -6,7 +6,6 @@ JSON. Gradio documents them on its API page and, with `--mcp`, serves them as to
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -15,17 +14,19 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio import processing_utils, utils
-from gradio.components.api_component import Api
 from PIL import Image
 
-import vae_onnx
-from demo.library.asked import ELBO_DRAWS, MAX_COUNT, NEAREST, draws, seed_of, whole
-from demo.library.models import DIGITS, Lane, Library
+from demo.library.asked import MAX_COUNT, draws, seed_of, whole
+from demo.library.lane import DIGITS, Lane
+from demo.library.models import Library
 from demo.library.single import Single
 from demo.page import pictures
 from demo.page.pictures import PictureError
-from demo.server import alone
-from demo.server.words import PICTURE, no_room, refusal
+from demo.server import alone, paired
+from demo.server.schema import lists, told, value
+from demo.server.words import PICTURE
+from vae_onnx import contract
+from vae_onnx.pictures import fitting
 
 MAX_SIDE = 30  # pictures a side of a grid
 MAX_STEPS = 64  # of an interpolation
@@ -41,20 +42,10 @@ class Endpoints:
 
     def models(self) -> list[dict[str, Any]]:
         """List the models: name, kind, data set, size of codes and of images, test figures."""
-        lanes = [
-            {
-                "name": lane.name,
-                "kind": lane.kind,
-                "dataset": lane.dataset,
-                "latent_dim": lane.latent_dim,
-                "image_shape": list(lane.card["image_shape"]),
-                "test_nats_per_image": lane.card["metrics"]["total"],
-            }
-            for lane in self.library.lanes.values()
-        ]
+        lanes = map(paired.told, self.library.lanes.values())
         return [*lanes, *map(alone.told, self.library.singles.values())]
 
-    def encode(self, image: str, model: str) -> dict[str, Any]:
+    def encode(self, image: str, model: str, fit: str = "crop") -> dict[str, Any]:
         """Encode an image: where it lies in the latent space of a model.
 
         For the models of MNIST it is a digit, which is found on its paper and centred.
@@ -62,28 +53,22 @@ class Endpoints:
         Args:
             image: A picture file; as a tool, a data: URL or a public http address of one.
             model: Name of a model, as /models lists them.
+            fit: What becomes of other proportions: "crop" cuts the middle out, "pad" lays bars
+                beside the image, "stretch" distorts it; the digits' and the clothes' models see
+                all of it in any case.
 
         Returns:
             "z", a list of latent_dim numbers; "nearest", test images of the nearest codes; for a
             VAE also "sigma", how sure it is of each number, "elbo", the evidence lower bound of
             the image in nats, and "percentile", how many real test images are less probable. A
-            model of your own has "mse" and "psnr" of its reconstruction, nats where it states a
-            likelihood, and no test images; the middle of an image is cut out to its size, and a
-            map of codes is a list of lists of lists.
+            model that is shown by itself has "mse" and "psnr" of its reconstruction, nats where it
+            states a likelihood, and no test images; a map of codes is a list of lists of lists.
         """
-        lane, x, notes = self._read(image, model)
+        lane, x, notes = self._read(image, model, fit)
+        told = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
         if isinstance(lane, Single):
-            told = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
             return told | alone.encoded(lane, x)
-        q = lane.model.posterior(x) if lane.kind == "vae" else None
-        z = q.mu[0] if q else lane.model.encode(x)[0]
-        answer: dict[str, Any] = {"model": lane.name, "kind": lane.kind, "notes": list(notes)}
-        answer |= {"z": z.tolist(), "nearest": _nearest(lane, z)}
-        if q is None:
-            return answer
-        sigma = np.exp(0.5 * q.log_var[0]).tolist()
-        elbo = float(lane.elbo(x, ELBO_DRAWS)[0])
-        return answer | {"sigma": sigma, "elbo": elbo, "percentile": lane.percentile(elbo)}
+        return told | paired.encoded(lane, x)
 
     def decode(self, z: list[Any], model: str) -> Image.Image:
         """Decode places of the latent space to pictures.
@@ -106,18 +91,21 @@ class Endpoints:
             raise PictureError(f"z holds {len(rows)} rows; at most {MAX_COUNT} are taken")
         return pictures.sheet(lane.decode(rows))
 
-    def reconstruct(self, image: str, model: str, seed: int | None = None) -> Image.Image:
+    def reconstruct(
+        self, image: str, model: str, seed: int | None = None, fit: str = "crop"
+    ) -> Image.Image:
         """Encode an image and decode it again.
 
         Args:
             image: A picture file; as a tool, a data: URL or a public http address of one.
             model: Name of a model.
             seed: Given, z is drawn from the VAE's posterior; without or null, it is its mean.
+            fit: "crop", "pad" or "stretch", as of /encode.
 
         Returns:
             What the model makes of the image.
         """
-        lane, x, _ = self._read(image, model)
+        lane, x, _ = self._read(image, model, fit)
         rng = None if seed is None else np.random.default_rng(seed_of(seed))
         return pictures.sheet(lane.model.reconstruct(x, rng))
 
@@ -142,7 +130,13 @@ class Endpoints:
         return pictures.sheet(lane.decode(draws(lane, count, seed, temperature)))
 
     def interpolate(
-        self, image_a: str, image_b: str, model: str, steps: int = 10, form: str = "png"
+        self,
+        image_a: str,
+        image_b: str,
+        model: str,
+        steps: int = 10,
+        form: str = "png",
+        fit: str = "crop",
     ) -> str:
         """Walk in a straight line through the latent space from one image to another.
 
@@ -152,6 +146,7 @@ class Endpoints:
             model: Name of a model.
             steps: How many pictures, 2 to 64, the two ends included.
             form: "png" for a strip, "gif" or "webp" for an animation.
+            fit: "crop", "pad" or "stretch", as of /encode.
 
         Returns:
             The strip or the animation.
@@ -159,8 +154,8 @@ class Endpoints:
         count = whole("steps", steps, 2, MAX_STEPS)
         if form not in FORMS:
             raise PictureError(f"form must be png, gif or webp, got {form!r}")
-        lane, a, _ = self._read(image_a, model)
-        _, b, _ = self._read(image_b, model)
+        lane, a, _ = self._read(image_a, model, fit)
+        _, b, _ = self._read(image_b, model, fit)
         if isinstance(lane, Single):
             a, b = alone.ends(lane, a, b, count)
         frames = lane.model.interpolate(a, b, count)
@@ -192,7 +187,13 @@ class Endpoints:
         Returns:
             A list of latent_dim numbers for each name of a class.
         """
-        return {name: z.tolist() for name, z in self._lane(model).averages().items()}
+        lane = self._any(model)
+        averages = lane.averages()
+        if not averages:
+            raise PictureError(
+                f"{lane.name} has no test set with names of classes: there are no averages of them"
+            )
+        return {name: z.tolist() for name, z in averages.items()}
 
     def directions(self, model: str) -> dict[str, Any]:
         """Tell the principal directions of a model's codes of the test images.
@@ -212,31 +213,32 @@ class Endpoints:
 
     def build(self) -> None:
         """Add the endpoints to the `gr.Blocks` that is open; nothing of them is to be seen."""
-        names = [*self.library.lanes, *self.library.singles]
+        names = [*self.library.models]
         with gr.Group(visible=False):
-            model = _value("model", names[0], type="string", enum=names)
+            model = value("model", names[0], type="string", enum=names)
             image, image_a, image_b = (
                 gr.File(label=label, type="filepath") for label in ("image", "image_a", "image_b")
             )
             picture = gr.Image(label="picture", format="png")
             answer = gr.JSON(label="answer")
             deepest = 4 if self.library.singles else 2  # maps of codes
-            z = _value("z", None, anyOf=[_lists(depth) for depth in range(1, deepest + 1)])
-            seed = _value("seed", 0, type="integer")
-            drawn_seed = _value("seed", None, anyOf=[{"type": "integer"}, {"type": "null"}])
-            count = _value("count", 16, type="integer")
-            temperature = _value("temperature", 1.0, type="number")
-            steps = _value("steps", 10, type="integer")
-            form = _value("form", "png", type="string", enum=[*FORMS])
-            side = _value("side", 15, type="integer")
+            z = value("z", None, anyOf=[lists(depth) for depth in range(1, deepest + 1)])
+            seed = value("seed", 0, type="integer")
+            drawn_seed = value("seed", None, anyOf=[{"type": "integer"}, {"type": "null"}])
+            count = value("count", 16, type="integer")
+            temperature = value("temperature", 1.0, type="number")
+            steps = value("steps", 10, type="integer")
+            form = value("form", "png", type="string", enum=[*FORMS])
+            fit = value("fit", "crop", type="string", enum=[*fitting.FITS])
+            side = value("side", 15, type="integer")
             strip = gr.Image(label="strip or animation")
             inputs: dict[Callable[..., Any], tuple[list[Any], Any]] = {
                 self.models: ([], answer),
-                self.encode: ([image, model], answer),
+                self.encode: ([image, model, fit], answer),
                 self.decode: ([z, model], picture),
-                self.reconstruct: ([image, model, drawn_seed], picture),
+                self.reconstruct: ([image, model, drawn_seed, fit], picture),
                 self.sample: ([model, count, seed, temperature], picture),
-                self.interpolate: ([image_a, image_b, model, steps, form], strip),
+                self.interpolate: ([image_a, image_b, model, steps, form, fit], strip),
                 self.grid: ([model, side], picture),
                 self.averages: ([model], answer),
                 self.directions: ([model], answer),
@@ -253,67 +255,25 @@ class Endpoints:
                 )
 
     def _any(self, model: str) -> Lane | Single:
-        known: dict[str, Lane | Single] = {**self.library.lanes, **self.library.singles}
+        known = self.library.models
         if not isinstance(model, str) or model not in known:
             raise PictureError(f"no model is called {model!r}: {', '.join(known)}")
         return known[model]
 
-    def _lane(self, model: str) -> Lane:
-        lane = self._any(model)
-        if isinstance(lane, Single):
-            raise PictureError(f"{lane.name} has no test set: there are no averages of classes")
-        return lane
-
-    def _read(self, image: str | None, model: str) -> tuple[Lane | Single, Any, tuple[str, ...]]:
-        lane = self._any(model)
+    def _read(
+        self, image: str | None, model: str, fit: str
+    ) -> tuple[Lane | Single, Any, tuple[str, ...]]:
+        lane, how = self._any(model), pictures.fit_of(fit)
         if image is None:
             raise PictureError(f"no image was given; {PICTURE}")
-        picture = pictures.read(Path(image).read_bytes())
+        ground = contract.ground(lane.model.metadata)
+        picture = pictures.read(Path(image).read_bytes(), ground)
         if isinstance(lane, Single):
-            seen = lane.read(picture)
+            seen = lane.read(picture, how)
             return lane, seen.picture, seen.notes
         digits = lane.dataset == DIGITS
-        x, notes = pictures.picture_to_x(picture, lane.model, digits=digits)
+        x, notes = pictures.picture_to_x(picture, lane.model, digits=digits, fit=how)
         return lane, x, notes
-
-
-def _value(label: str, default: Any, **schema: Any) -> Api:
-    """A parameter with its JSON schema, passed on as it came: our functions check it.
-
-    Gradio's parts for people say too little of what they take, and one of them no JSON schema.
-    """
-    return Api(default, schema, label)
-
-
-def _lists(depth: int) -> dict[str, Any]:
-    """The JSON schema of numbers in lists in lists."""
-    inside: dict[str, Any] = _lists(depth - 1) if depth > 1 else {"type": "number"}
-    return {"type": "array", "items": inside}
-
-
-def _nearest(lane: Lane, z: Any) -> list[dict[str, Any]]:
-    """The test images whose codes are nearest to z (latent_dim,); none where the demo has none."""
-    if lane.tests is None:
-        return []
-    return [
-        {"number": number, "class": lane.class_names[lane.tests.labels[number]]}
-        for number in lane.nearest(z, NEAREST)
-    ]
-
-
-def told(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, its refusals as messages of Gradio instead of tracebacks."""
-
-    @functools.wraps(fn)
-    def inner(*arguments: Any) -> Any:
-        try:
-            return fn(*arguments)
-        except (PictureError, vae_onnx.VaeOnnxError, ValueError, TypeError) as error:
-            raise refusal(str(error)) from error
-        except OSError as error:
-            raise refusal(no_room(error)) from error
-
-    return inner
 
 
 def _saved(data: bytes, suffix: str) -> str:

@@ -49,7 +49,7 @@ def routes(library: Library) -> list[Route]:
 
     def file(request: Request) -> Response:
         name, part = request.path_params["name"], request.path_params["file"]
-        model = library.lanes.get(name) or library.singles.get(name)
+        model = library.models.get(name)
         if model is None or part not in FILES:
             return _missing()
         return FileResponse(model.folder / part, filename=f"{name.replace('/', '-')}-{part}")
@@ -72,7 +72,7 @@ def _health(library: Library, _: Request) -> Response:
             "status": "ok" if np.isfinite(pixels).all() else "broken",
             "version": vae_onnx.__version__,
             "device": lane.model.device,
-            "models": [*library.lanes, *library.singles],
+            "models": [*library.models],
         }
     )
 

@@ -23,6 +23,7 @@ PICTURE = (
     "an image is a file that was uploaded or, for a tool, a data: URL (data:image/png;base64,...) "
     "or an http address that the whole internet can open"
 )
+LATER = ("fit",)  # values that endpoints did not take at first: calls without them go on working
 
 
 def refusal(message: str) -> gr.Error:
@@ -49,6 +50,7 @@ class Page(gr.Blocks):
         explicit_call: bool = False,
     ) -> list[Any]:
         """As Gradio does, from what a client sent to what our function takes."""
+        inputs = [*inputs, *_left_out(block_fn, len(inputs))]
         if len(inputs) != len(block_fn.inputs):
             names = ", ".join(str(getattr(one, "label", None)) for one in block_fn.inputs)
             raise refusal(
@@ -80,6 +82,14 @@ class Page(gr.Blocks):
             if not isinstance(cause, OSError):
                 raise
             raise refusal(no_room(cause)) from error
+
+
+def _left_out(block_fn: BlockFunction, given: int) -> list[Any]:
+    """Defaults of the last values of a call over plain HTTP, where these may be left out."""
+    rest = block_fn.inputs[given:]
+    if any(getattr(one, "label", None) not in LATER for one in rest):
+        return []
+    return [getattr(one, "value", None) for one in rest]
 
 
 async def on_full_disk(_: Request, error: Exception) -> Response:

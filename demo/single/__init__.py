@@ -2,7 +2,7 @@
 
 Reading order: `words.py` how sizes and codes are told; `frame.py` the frame that takes a picture,
 and the way from its value to what the model sees; `use.py` the code that makes what is on screen;
-`look.py`, `explore.py`, `generate.py`, `facts.py` what stands on the other tabs.
+`look.py`, `explore.py`, `generate.py` (with `sums.py`), `facts.py` what stands on the other tabs.
 """
 
 from demo.single.explore import ExploreTab

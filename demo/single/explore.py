@@ -9,7 +9,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from demo.page.maps import number, part
+from demo.library.latent_map import dots
+from demo.page.live import LIVE
+from demo.page.maps import number, part, switches
 from demo.page.pictures import as_image, data_url, png_url, sheet
 from demo.single import use, words
 
@@ -56,6 +58,12 @@ class Plane(NamedTuple):
         z: NDArray[np.float32] = self.middle + (steps @ self.axes).astype(np.float32)
         return z
 
+    def place(self, z: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Where z (N, latent_dim) falls straight on the plane; `at` the other way round."""
+        steps = (z - self.middle) @ self.axes.T / np.square(self.axes).sum(axis=1)
+        percent: NDArray[np.float64] = 50 * (1 + steps.astype(float) / REACH * np.array([1, -1]))
+        return percent
+
 
 class ExploreTab:
     """Walk on a plane through the latent space."""
@@ -92,7 +100,7 @@ class ExploreTab:
             return [gr.skip()] * 4
         is_principal = right == PRINCIPAL
         return [
-            {"src": _ground(single, plane)},
+            {"src": _ground(single, plane), "points": _points(single, plane)},
             {"x": 50, "y": 50},
             _peek(single, plane.middle, plane),
             gr.update(visible=not is_principal and single.model.latent_shape != (2,)),
@@ -103,7 +111,7 @@ class ExploreTab:
         single = self.library.singles[name]
         choices = planes(single)
         if not choices:
-            return [_sentence(single), *[gr.update(visible=False)] * 2, None, None, None]
+            return [_sentence(single), *[gr.update(visible=False)] * 2, None, None, None, ""]
         dims = choices[-single.model.latent_dim :]
         first, second = _widest(single)
         right = choices[0] if choices[0] == PRINCIPAL else dims[first]
@@ -113,7 +121,7 @@ class ExploreTab:
             f'<p class="sentence">{WALK}</p>',
             gr.update(choices=choices, value=right, visible=several),
             {**shown, "choices": dims, "value": dims[second]},
-            ground, place, peek,
+            ground, place, peek, _switches(single),
         ]  # fmt: skip
 
     def build(self, choice: gr.Radio) -> None:
@@ -127,8 +135,10 @@ class ExploreTab:
                 with gr.Column(elem_classes="map", elem_id="plane", min_width=0):
                     ground = part("plane.html")
                     walker = part("walker.html", None, "walker.js")
-                peek = part("place.html")
-        self.parts = [told, right, up, ground, walker, peek]
+                with gr.Column(min_width=0):
+                    peek = part("place.html")
+                    switches = gr.HTML(apply_default_css=False)
+        self.parts = [told, right, up, ground, walker, peek, switches]
         walker.input(self.walk, [walker, right, up, choice], [peek, self.use.panel], **LIVE)
         gr.on(
             [right.input, up.input],
@@ -137,14 +147,6 @@ class ExploreTab:
             [ground, walker, peek, up],
             **LIVE,
         )
-
-
-LIVE: dict[str, Any] = {
-    "queue": False,
-    "trigger_mode": "always_last",
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
 
 
 def planes(single: Single) -> list[str]:
@@ -208,6 +210,28 @@ def _ground(single: Single, plane: Plane) -> str:
     square = picture.convert("RGB").resize((side, side), Image.Resampling.NEAREST)
     square.save(out, "JPEG", quality=90)
     return data_url("image/jpeg", out.getvalue())
+
+
+def _points(single: Single, plane: Plane) -> list[dict[str, Any]]:
+    """The codes of the test set on the plane, one picture for each class."""
+    if single.classes is None or single.latents is None:
+        return []
+    places, points = plane.place(single.latents), []
+    for label in np.unique(single.classes.labels).tolist():
+        mine = single.classes.labels == label
+        picture = dots(places[mine], np.full(mine.sum(), label), rim="white")
+        picture = picture.quantize(32, Image.Quantize.FASTOCTREE)
+        points.append({"label": label, "src": png_url(picture)})
+    return points
+
+
+def _switches(single: Single) -> str:
+    """The legend of the points, which switches classes off, as HTML."""
+    if single.classes is None:
+        return ""
+    labels, names = single.classes
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    return switches(names, counts)
 
 
 def _peek(single: Single, z: NDArray[np.float32], plane: Plane) -> dict[str, Any]:

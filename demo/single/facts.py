@@ -1,4 +1,4 @@
-"""Training: what is known of a model whose training nobody told of."""
+"""Training: what is known of a model, and the curves of its training where somebody told of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from demo.page import charts
 from demo.page.maps import LONG_NAMES
 from demo.page.pictures import data_url
 from demo.page.templates import fill
@@ -17,6 +18,18 @@ from vae_onnx.store import model_files
 if TYPE_CHECKING:
     from demo.library.models import Library
     from demo.library.single import Single
+
+FINISHED = (
+    "How it was trained is not told: it came here finished, through <code>{}</code>, without a "
+    "history. This is what is known."
+)
+OURS = "It was trained by <code>python -m export</code>."
+SEEN = (
+    "With all images, those of the validation as well: only the test figures are of pictures that "
+    "it has not seen."
+)
+OWN = "The pictures that it was exported with"
+UNSEEN = "Pictures of the test set, which it has not seen"
 
 
 class FactsTab:
@@ -43,10 +56,14 @@ def facts(single: Single) -> dict[str, str]:
         "pictures": words.pictures(single),
         "code": words.code(single),
         "parameters": _text(card.get("parameters"), ","),
+        "data set": single.dataset,
+        "epochs": _text(_dict(card.get("config")).get("epochs"), ",", _minutes(single)),
         "likelihood": told.get("likelihood"),
-        "sigma": told.get("sigma"),
+        "sigma": _rounded(told.get("sigma")),
         "prior": told.get("prior"),
         "PSNR": _text(measured.get("reconstruction_psnr"), ".1f", " dB, on its own pictures"),
+        "test": _test(single.measured),
+        "squared error": _text(single.measured.get("mse"), ".4f", " per value, of test pictures"),
         "tolerance": _text(measured.get("tolerance"), ".1e", ", of the graphs and the model"),
         "clipped": _text(measured.get("clipped") or None, ".2%", " of the values, to [0, 1]"),
         "folded in": "; ".join(f"{name}: {value}" for name, value in folded.items()),
@@ -65,17 +82,43 @@ def _page(single: Single) -> str:
         "single_facts.html",
         name=html.escape(single.name),
         kind=LONG_NAMES[single.kind],
-        made_by=html.escape(str(single.card.get("made_by"))),
+        made_by=_made_by(single),
         rows=rows,
         strip=_strip(single),
+        curves=charts.curves(single, {}) if single.history else "",
     )
+
+
+def _made_by(single: Single) -> str:
+    """Whence it comes, in HTML."""
+    if single.dataset is not None:
+        seen = f" {SEEN}" if _dict(single.card["config"]).get("train_on") == "all" else ""
+        return f"{OURS}{seen}" if single.history else f"{OURS}{seen} {charts.NONE}"
+    return FINISHED.format(html.escape(str(single.card.get("made_by"))))
+
+
+def _test(measured: dict[str, Any]) -> str | None:
+    """The mean loss on the test set and its parts, as the other Training tab has them."""
+    total, parts = measured.get("total"), [measured.get(name) for name in ("recon", "kld")]
+    if not isinstance(total, int | float):
+        return None
+    both = [f"{part:,.2f}" for part in parts if isinstance(part, int | float)]
+    inside = f" ({' + '.join(both)})" if len(both) == 2 else ""
+    told = f"{total:,.2f}{inside} nats per picture".replace("-", "\N{MINUS SIGN}")
+    return f"{told}, of {measured['images']:,} pictures" if "images" in measured else told
+
+
+def _minutes(single: Single) -> str:
+    seconds = sum(epoch.get("seconds", 0) for epoch in single.history)
+    return f", in {max(1, round(seconds / 60))} minutes" if seconds else ""
 
 
 def _strip(single: Single) -> str:
     path = single.folder / model_files.STRIP
     if not path.is_file():
         return ""
-    return fill("single_strip.html", src=data_url("image/png", path.read_bytes()))
+    what = UNSEEN if single.dataset is not None else OWN
+    return fill("single_strip.html", what=what, src=data_url("image/png", path.read_bytes()))
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -85,6 +128,11 @@ def _dict(value: object) -> dict[str, Any]:
 
 def _text(value: object, form: str, unit: str = "") -> str | None:
     return f"{value:{form}}{unit}" if isinstance(value, int | float) else None
+
+
+def _rounded(told: str | None) -> str | None:
+    """A number of the metadata, with as many digits as one reads."""
+    return None if told is None else f"{float(told):.3g}"
 
 
 def _classes(told: str | None) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from demo.library.single import MOST, Seen
@@ -15,7 +16,6 @@ from demo.tabs import pad
 from vae_onnx import InputError
 from vae_onnx.pictures.arrays import from_x
 from vae_onnx.pictures.files import Picture
-from vae_onnx.pictures.fitting import Fit
 
 if TYPE_CHECKING:
     from demo.library.single import Single
@@ -39,8 +39,8 @@ def choice_of_fit() -> gr.Radio:
 
 
 def fit_shown(single: Single) -> dict[str, Any]:
-    """The choice of the fit, where the model has a size of its own."""
-    shown: dict[str, Any] = gr.update(visible=not single.is_open)
+    """The choice of the fit, where the model has a size of its own: at first as it was trained."""
+    shown: dict[str, Any] = gr.update(value=single.fit, visible=not single.is_open)
     return shown
 
 
@@ -68,6 +68,18 @@ def example(single: Single, number: int) -> dict[str, Any] | None:
     return {"kind": "test", "number": number, "src": _url(single.examples[number])}
 
 
+def opening(single: Single) -> int:
+    """The number of the example to begin with.
+
+    The first; of a model of ours the one that it redraws neither best nor worst.
+    """
+    shown = np.array(single.examples)
+    if single.dataset is None or shown.ndim < 3 or single.is_open:
+        return 0
+    order = np.argsort(single.model.score(shown, draws=1).mse, kind="stable")
+    return int(order[(len(order) - 1) // 2])
+
+
 def read(value: object, single: Single, fit: object = "crop", most: int = MOST) -> Seen | None:
     """Turn the value of the frame into what a model sees.
 
@@ -86,8 +98,7 @@ def read(value: object, single: Single, fit: object = "crop", most: int = MOST) 
     """
     if value is None or value == "":
         return None
-    if fit not in get_args(Fit):
-        raise PictureError(f"fit must be one of {', '.join(get_args(Fit))}, got {fit!r}")
+    how = pictures.fit_of(fit)
     try:
         match value:
             case {"kind": "drawing", "data": data} if single.is_drawn:
@@ -95,12 +106,12 @@ def read(value: object, single: Single, fit: object = "crop", most: int = MOST) 
                 x = pictures.drawing_to_x(ink, single.model.image_shape)
                 return None if x is None else Seen(from_x(x), ())
             case {"kind": "picture", "data": data}:
-                picture = pictures.read(pictures.from_data_url(data))
-                return single.read(picture, fit, most)  # type: ignore[arg-type]
+                picture = pictures.read(pictures.from_data_url(data), ground=single.ground)
+                return single.read(picture, how, most)
             case {"kind": "test", "number": int(number)} if 0 <= number < len(single.examples):
                 pixels = single.examples[number]
                 shown = Picture(pixels[..., :3] if pixels.ndim == 3 else pixels)
-                return single.read(shown, fit, most)  # type: ignore[arg-type]
+                return single.read(shown, how, most)
     except InputError as error:
         raise PictureError(str(error)) from error
     raise PictureError(EXPECTED)

@@ -1,4 +1,4 @@
-"""Generate: draws from the prior or of where the codes lie, and the way between two pictures."""
+"""Generate: draws from the prior or of where the codes lie, the way between two, and sums."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo.library.asked import MAX_TEMPERATURE, RangeError, seed_of, whole, within
+from demo.page.live import LIVE, clipped
 from demo.page.maps import part
 from demo.page.pictures import PictureError, animation, as_image, data_url, png_url, sheet
 from demo.page.templates import fill
 from demo.single import frame, use
-from demo.single.explore import LIVE
+from demo.single.sums import Sums
 from vae_onnx import latent
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ FROM = {
     "the codes that it was exported with: the pictures show what lies there, no more.",
     "nothing": "The model states no prior, and not where its codes lie: z is drawn from N(0, I).",
 }
+WHY = {
+    "prior": "z from the prior. Few pictures cannot fill so many dimensions: much of what is drawn "
+    "lies between the codes of real pictures.",
+    "codes": "The same noise, with the mean and the covariance of the codes of the test pictures: "
+    "nearer to where the decoder has learned to draw.",
+}
 MAP = " Each place of the map of codes is drawn by itself: textures come of it, not scenes."
 OPEN = (
     "This model takes pictures of any size, and its codes grow with them: nothing says how large a "
@@ -41,10 +48,11 @@ HINT = "{}: drop or click"
 
 
 class GenerateTab:
-    """Samples, and the way between two pictures."""
+    """Samples, the way between two pictures, and arithmetic with classes."""
 
     def __init__(self, library: Library, use_tab: UseTab) -> None:
         self.library, self.use = library, use_tab
+        self.sums = Sums(library, use_tab)
         self.parts: list[Any] = []
 
     def sample(self, count: float, seed: float, temperature: float, name: str) -> list[Any]:
@@ -62,7 +70,10 @@ class GenerateTab:
             z = single.codes(rows, seed_of(seed), scale)
         except RangeError as error:
             return [f"{error}.", gr.skip(), gr.skip()]
-        return [None, [_sheet(single, z)], use.decodes(single, z, "Draws")]
+        sheets = [_sheet(single, z)]
+        if (near := _near_codes(single, z)) is not None:
+            sheets = [_sheet(single, z, WHY["prior"]), _sheet(single, near, WHY["codes"], "codes")]
+        return [None, sheets, use.decodes(single, z, "Draws")]
 
     def interpolate(self, a: object, b: object, fit: object, steps: float, name: str) -> list[Any]:
         """Walk from one picture to another through the latent space.
@@ -102,12 +113,12 @@ class GenerateTab:
         _, sheets, _ = self.sample(4 if large else COUNT, 0, 1.0, name)
         last = len(single.examples) - 1
         first, second = frame.example(single, 0), frame.example(single, max(last, 0))
-        note, walks, _ = self.interpolate(first, second, "crop", STEPS, name)
+        note, walks, _ = self.interpolate(first, second, single.fit, STEPS, name)
         return [
             _head("From the prior" if single.has_prior else "Draws", _from(single)),
             gr.update(visible=not single.is_open),
             None, sheets, first, second, *[frame.offers(single)] * 2,
-            gr.update(value="crop", visible=not single.is_open), note, walks,
+            frame.fit_shown(single), note, walks, *self.sums.values(name),
         ]  # fmt: skip
 
     def build(self, choice: gr.Radio) -> None:
@@ -125,9 +136,12 @@ class GenerateTab:
                 self.sample,
                 [count, seed, temperature, choice],
                 [message, sheets, self.use.panel],
+                js=clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
                 **LIVE,
             )
             self._build_walk(choice)
+            self.sums.build(choice)
+        self.parts += self.sums.parts
 
     def _build_walk(self, choice: gr.Radio) -> None:
         gr.HTML(_head("Between two pictures", "Upload or choose two: the model shows the way."))
@@ -147,6 +161,7 @@ class GenerateTab:
             self.interpolate,
             [*hands, fit, steps, choice],
             [message, walks, self.use.panel],
+            js=clipped("null", "null", "null", f"[2, {MAX_STEPS}]", "null"),
             **LIVE,
         )
 
@@ -162,12 +177,22 @@ def _notes(*seen: Seen) -> str | None:
     return " ".join(dict.fromkeys(note for one in seen for note in one.notes)) or None
 
 
-def _sheet(single: Single, z: NDArray[np.float32]) -> dict[str, str]:
+def _near_codes(single: Single, z: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The same draws where the codes of the test set lie; None where the prior is no prior."""
+    many = single.latents is not None and len(single.latents) > 2 * single.model.latent_dim
+    if single.directions is None or not many or not single.has_prior:
+        return None
+    return single.directions.at(z)
+
+
+def _sheet(
+    single: Single, z: NDArray[np.float32], why: str = "", of: str = "samples"
+) -> dict[str, str]:
     return {
         "name": single.name,
-        "why": "",
+        "why": why,
         "src": png_url(sheet(single.model.decode(z), min(COLUMNS, len(z)))),
-        "file": f"{single.name.replace('/', '-')}-samples.png",
+        "file": f"{single.name.replace('/', '-')}-{of}.png",
     }
 
 

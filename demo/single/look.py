@@ -59,12 +59,12 @@ class LookTab:
         return [" ".join(seen.notes) or None, *_answer(single, seen)]
 
     def values(self, name: str) -> list[Any]:
-        """Values of `self.parts` for a model: its first example is looked at."""
+        """Values of `self.parts` for a model: an example is looked at."""
         single = self.library.singles[name]
-        first = frame.example(single, 0)
-        message, pair, measured, shown = self.look(first, "crop", name)
+        first = frame.example(single, frame.opening(single))
+        message, pair, measured, shown = self.look(first, single.fit, name)
         return [
-            first, gr.update(value="crop", visible=not single.is_open), frame.offers(single),
+            first, frame.fit_shown(single), frame.offers(single),
             message, pair, measured, shown,
         ]  # fmt: skip
 

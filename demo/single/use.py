@@ -11,6 +11,7 @@ from demo.page.maps import part
 from demo.page.pictures import as_image, png_url, sheet
 from demo.page.templates import fill
 from demo.single import words
+from vae_onnx.store.bundled import FOLDER
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -87,7 +88,7 @@ def _facts(single: Single, picture: tuple[int, ...], z: tuple[int, ...]) -> dict
     channels = single.model.image_shape[0]
     height, width = picture[:2]
     return {
-        "folder": single.folder,
+        "folder": single.name if single.folder.parent == FOLDER else single.folder,
         "picture": ", ".join(map(str, picture)),
         "latent": ", ".join(map(str, z)),
         "x": f"{channels}, {height}, {width}",

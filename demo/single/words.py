@@ -59,7 +59,9 @@ def title(single: Single) -> str:
 
 def head(single: Single) -> str:
     """The head of the page, as HTML."""
-    return fill("single_head.html", title=title(single), text=HEAD.format(html.escape(single.name)))
+    return fill(
+        "single_head.html", title=title(single), text=HEAD.format(html.escape(single.title))
+    )
 
 
 def size(shape: tuple[int, ...]) -> str:

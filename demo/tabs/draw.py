@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from demo.library.asked import ELBO_DRAWS, NEAREST
-from demo.library.models import DIGITS
+from demo.library.lane import DIGITS
 from demo.page import maps
 from demo.page.maps import number, part
 from demo.page.pictures import PictureError, as_image, png_url
@@ -18,7 +18,8 @@ from demo.tabs import pad
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
     from demo.tabs.use import UseTab
 
 POSTERIOR_DRAWS = 6  # of each VAE

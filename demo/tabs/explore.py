@@ -13,7 +13,8 @@ from demo.page.pictures import PictureError, as_image, png_url
 from demo.page.templates import static
 
 if TYPE_CHECKING:
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
     from demo.tabs.use import UseTab
 
 SLIDERS = 8  # principal directions that can be moved along

@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from demo.library.asked import MAX_TEMPERATURE, RangeError, draws, within
+from demo.page.live import LIVE, clipped
 from demo.page.maps import part
 from demo.page.pictures import PictureError, animation, as_image, data_url, png_url, sheet
 from demo.page.templates import fill
@@ -16,7 +17,8 @@ from demo.tabs import pad
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
     from demo.tabs.use import UseTab
 
 MAX_COUNT = 64  # pictures of each model on the page
@@ -168,7 +170,7 @@ class GenerateTab:
             self.sample,
             inputs=[count, seed, temperature, choice],
             outputs=[message, sheets, self.use.panel],
-            js=_clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
+            js=clipped(f"[1, {MAX_COUNT}]", "null", f"[0, {MAX_TEMPERATURE}]", "null"),
             **LIVE,
         )
 
@@ -192,7 +194,7 @@ class GenerateTab:
             self.interpolate,
             inputs=[*hands, steps, choice],
             outputs=[message, walks, self.use.panel],
-            js=_clipped("null", "null", f"[2, {MAX_STEPS}]", "null"),
+            js=clipped("null", "null", f"[2, {MAX_STEPS}]", "null"),
             **LIVE,
         )
         return hands[0]
@@ -214,25 +216,6 @@ class GenerateTab:
             outputs=[message, sums, self.use.panel],
             **LIVE,
         )
-
-
-LIVE: dict[str, Any] = {
-    "queue": False,
-    "trigger_mode": "always_last",
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
-
-
-def _clipped(*limits: str) -> str:
-    """JavaScript that keeps what is sent within limits, [low, high] or null for each.
-
-    The field beside a slider takes any number while one types, and Gradio refuses some silently.
-    """
-    return (
-        f"(...sent) => [{', '.join(limits)}].map((one, i) => "
-        "one ? Math.min(Math.max(sent[i], one[0]), one[1]) : sent[i])"
-    )
 
 
 def _best_first(group: Group) -> list[Lane]:

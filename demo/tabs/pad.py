@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 import numpy as np
 
-from demo.library.models import DIGITS
+from demo.library.lane import DIGITS
 from demo.page import pictures
 from demo.page.maps import part
 from demo.page.pictures import PictureError
 from demo.page.templates import fill, static
+from vae_onnx import contract
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +100,8 @@ def read(value: object, group: Group) -> Seen | None:
             x = pictures.drawing_to_x(ink, image_shape)
             return None if x is None else Seen(x, "")
         case {"kind": "picture", "data": data}:
-            picture = pictures.read(pictures.from_data_url(data))
+            ground = contract.ground(group.vae.model.metadata)
+            picture = pictures.read(pictures.from_data_url(data), ground)
             digits = group.dataset == DIGITS
             x, notes = pictures.picture_to_x(picture, group.vae.model, digits=digits)
             return Seen(x, " ".join(notes))

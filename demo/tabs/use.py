@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import gradio as gr
     from numpy.typing import NDArray
 
-    from demo.library.models import Group, Lane, Library
+    from demo.library.lane import Lane
+    from demo.library.models import Group, Library
 
 MOST = 64  # pictures that the code spells out the numbers of
 DIGITS = 4  # decimals of z in the code: a picture does not show more

@@ -44,7 +44,7 @@ def test_taken_port_is_told_with_the_remedy() -> None:
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
     result = run("-m", "demo", "--port", "7999", "--models", str(tmp_path))
     assert result.returncode == 1
-    assert result.stderr.startswith(f"error: {tmp_path} must hold folders of a VAE and of an AE")
+    assert result.stderr.startswith(f"error: {tmp_path} must hold folders of models")
 
 
 def test_models_of_ones_own_are_served(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from demo.library.models import Directions, Library
+from demo.library.directions import Directions
+from demo.library.models import Library
 from demo.library.testset import COUNT
 from demo.tabs.pad import example_list
 from demo.tabs.training import published
@@ -21,10 +22,13 @@ def copies(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_bundled_models_make_two_groups() -> None:
+def test_bundled_models_make_two_groups_and_one_is_shown_by_itself() -> None:
     library = Library()
     assert list(library.groups) == ["MNIST", "Fashion-MNIST"]
-    assert set(library.lanes) == set(vae_onnx.models())
+    assert library.titles == ["MNIST", "Fashion-MNIST", "Emoji"]
+    assert set(library.models) == set(vae_onnx.models())
+    assert library.singles["Emoji"].name == "emoji-vae"
+    assert "emoji-vae" not in library.lanes
     assert library.first.wide is not None
     assert library.first.best.name == "mnist-vae-16d"
 
@@ -100,19 +104,29 @@ def test_two_folders_of_one_name_are_two_data_sets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        ((), "neither"),
-        (("mnist-vae",), "vae of latent_dim 2"),
-        (("mnist-vae-16d",), "vae of latent_dim 16"),
-        (("mnist-vae", "fashion-mnist-ae"), "ae of latent_dim 2, vae of latent_dim 2"),
-    ],
+    "names", [("mnist-vae",), ("mnist-vae-16d",), ("mnist-vae", "fashion-mnist-ae")]
 )
-def test_a_folder_without_a_pair_is_told(
-    tmp_path: Path, names: tuple[str, ...], found: str
+def test_models_without_a_partner_are_shown_by_themselves(
+    tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    with pytest.raises(FileNotFoundError, match=f"found {found}; `python -m export all` writes"):
-        Library(copies(tmp_path, *names))
+    library = Library(copies(tmp_path / "own", *names))
+    assert library.titles == [
+        *sorted(f"own/{name}" for name in names), "MNIST", "Fashion-MNIST", "Emoji",
+    ]  # fmt: skip
+    assert set(names) < set(library.models)  # the bundled ones
+
+
+def test_colours_make_no_group(tmp_path: Path) -> None:
+    (path,) = copies(tmp_path, "emoji-vae").iterdir()
+    path.rename(path.with_name("Emoji"))
+    library = Library(tmp_path)
+    assert library.titles == ["Emoji", "MNIST", "Fashion-MNIST", "Emoji, bundled"]
+    assert library.singles["Emoji, bundled"].name == "emoji-vae"
+
+
+def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="found none; `python -m export all` writes"):
+        Library(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

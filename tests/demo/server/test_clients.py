@@ -41,7 +41,7 @@ SIZES = {
 }  # of the pictures below
 CALLS: dict[str, dict[str, Any]] = {
     "models": {},
-    "encode": {"image": "digit", "model": "mnist-vae-16d"},
+    "encode": {"image": "digit", "model": "mnist-vae-16d", "fit": "pad"},
     "decode": {"z": [[0, 0], [1.5, -1]], "model": "mnist-vae"},
     "reconstruct": {"image": "digit", "model": "mnist-vae", "seed": 7},
     "sample": {"model": "mnist-vae", "count": 4, "seed": 0, "temperature": 0.5},

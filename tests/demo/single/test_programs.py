@@ -20,7 +20,8 @@ from PIL import Image
 import vae_onnx
 from demo.library.models import Library
 from demo.page.pictures import PictureError
-from demo.server.endpoints import Endpoints, told
+from demo.server.endpoints import Endpoints
+from demo.server.schema import told
 
 from .conftest import photo
 
@@ -80,6 +81,22 @@ def test_pictures(ends: Endpoints, file: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(sheet, vae_onnx.to_uint8(model.decode(z))[0])
 
 
+def test_the_fit_and_the_ground(ends: Endpoints, file: str, tmp_path: Path) -> None:
+    crop, pad = (ends.encode(file, "emoji-vae", fit)["z"] for fit in ("crop", "pad"))
+    assert ends.encode(file, "emoji-vae")["z"] == crop != pad
+    Image.new("RGBA", (40, 20)).save(nothing := tmp_path / "nothing.png")
+    white = vae_onnx.load("emoji-vae").encode(np.full((32, 32, 3), 255, np.uint8))[0]
+    for fit in ("crop", "pad", "stretch"):
+        np.testing.assert_allclose(ends.encode(str(nothing), "emoji-vae", fit)["z"], white)
+
+
+def test_emoji_have_classes(ends: Endpoints) -> None:
+    told = {model["name"]: model for model in ends.models()}["emoji-vae"]
+    assert told["dataset"] == "folder:emoji"
+    assert len(ends.averages("emoji-vae")) == 9
+    assert len(ends.directions("emoji-vae")["sigmas"]) == 64
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
@@ -87,6 +104,7 @@ def test_pictures(ends: Endpoints, file: str, tmp_path: Path) -> None:
         ("sample", ("faces", 257, 0, 1.0), "count must be 1 to 256"),
         ("grid", ("maps", 3), "2-D latent space"),
         ("averages", ("faces",), "no test set"),
+        ("encode", ("", "faces", "zoom"), "fit must be stretch, crop, pad, got 'zoom'"),
         ("directions", ("faces",), "no codes beside its graphs"),
         ("decode", ([[1, 2], [3]], "faces"), "lists of numbers"),
         ("decode", ([1, 2], "faces"), "z must have shape"),

@@ -24,8 +24,12 @@ from .conftest import photo, write_card
 PICTURE = {"kind": "picture", "data": png_url(photo())}
 
 
+def opened(source: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+
+
 def decoded(source: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))))
+    return np.asarray(opened(source))
 
 
 @pytest.fixture(params=["faces", "maps", "open"])
@@ -34,9 +38,9 @@ def model(library: Library, request: pytest.FixtureRequest) -> Single:
 
 
 def test_they_come_first_and_the_digits_stay(library: Library, strangers: Path) -> None:
-    assert library.titles == ["faces", "maps", "open", "MNIST", "Fashion-MNIST"]
+    assert library.titles == ["faces", "maps", "open", "MNIST", "Fashion-MNIST", "Emoji"]
     assert Library(strangers / "maps").titles[0] == "maps"  # the folder of one model
-    assert Library().titles == ["MNIST", "Fashion-MNIST"]
+    assert Library().titles == ["MNIST", "Fashion-MNIST", "Emoji"]
 
 
 def test_a_picture_is_brought_to_the_models_size(model: Single) -> None:
@@ -66,7 +70,7 @@ def test_the_fit_is_seen(library: Library) -> None:
 def test_whatever_else_comes_is_refused(library: Library, value: object) -> None:
     with pytest.raises(PictureError):
         frame.read(value, library.singles["faces"])
-    with pytest.raises(PictureError, match="fit must be one of"):
+    with pytest.raises(PictureError, match="fit must be stretch, crop, pad, got"):
         frame.read(PICTURE, library.singles["faces"], ["crop"])
 
 
@@ -102,7 +106,7 @@ def look(library: Library, name: str) -> dict[str, Any]:
 def test_nats_where_there_is_a_likelihood_and_never_else(library: Library) -> None:
     told = {
         name: {figure["name"] for figure in look(library, name)["measured"]["figures"]}
-        for name in library.singles
+        for name in ("faces", "maps", "open")
     }
     assert told["open"] == {"PSNR", "mean squared error"}
     assert told["maps"] == told["open"] | {"ELBO"}
@@ -143,7 +147,7 @@ def test_the_plane_of_a_flat_code(library: Library) -> None:
 def test_there_is_no_plane_of_a_map(library: Library, name: str) -> None:
     told, *others = single.ExploreTab(library, single.UseTab()).values(name)
     assert "no plane to walk on: the code of a picture is a map" in told
-    assert others[2:] == [None, None, None]
+    assert others[2:] == [None, None, None, ""]
 
 
 def test_the_principal_plane_of_codes_beside_the_model(strangers: Path, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_sums_of_class_averages(page: Page) -> None:
     path = ".sums .path img"
     expect(page.locator(path)).to_have_count(7)
     before = page.locator(path).last.get_attribute("src")
-    page.get_by_label("Add").click()
+    page.locator("#generate").get_by_label("Add").click()
     page.get_by_role("option", name="0", exact=True).click()
     expect(page.locator(path).last).not_to_have_attribute("src", str(before))
 
@@ -188,8 +188,10 @@ def test_the_code_makes_the_picture_on_the_screen(
     expect(page.locator("#draw .strip img")).to_have_count(4)
     page.wait_for_timeout(300)
     go(page, "Use it")
-    expected = decoded(source(page, ".use .result"))
-    codes = page.locator(".use code").all_text_contents()[1:]  # the first names the client
+    expected = decoded(source(page, ".side.pairs .use .result"))
+    codes = page.locator(".side.pairs .use code").all_text_contents()[
+        1:
+    ]  # the first names the client
     monkeypatch.chdir(tmp_path)
     with page.expect_download() as download:
         page.get_by_role("link", name="decoder.onnx").click()
@@ -221,8 +223,8 @@ JAVASCRIPT = """async ([code, pixels]) => {
 
 def test_the_javascript_hands_z_over_and_shows_what_comes_back(page: Page) -> None:
     go(page, "Use it")
-    expected = decoded(source(page, ".use .result"))
-    code = page.locator(".use code").last.text_content()
+    expected = decoded(source(page, ".side.pairs .use .result"))
+    code = page.locator(".side.pairs .use code").last.text_content()
     made = page.evaluate(JAVASCRIPT, [code, (expected / 255).ravel().tolist()])
     np.testing.assert_array_equal(made, expected.ravel())
 
@@ -248,7 +250,7 @@ def test_other_models_change_every_tab(page: Page) -> None:
     go(page, "Generate")
     expect(page.locator(".sums")).to_contain_text("Trouser")
     go(page, "Use it")
-    expect(page.locator(".use")).to_contain_text("fashion-mnist-vae")
+    expect(page.locator(".side.pairs .use")).to_contain_text("fashion-mnist-vae")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
