@@ -27,7 +27,7 @@ class Plane:
         An axis points to where its largest component is above 0: the same on every machine.
         """
         mean = z.mean(axis=0, dtype=np.float64)
-        _, sizes, directions = np.linalg.svd(z - mean, full_matrices=False)
+        _, sizes, directions = np.linalg.svd(z.astype(np.float64) - mean, full_matrices=False)
         axes = directions[:2]
         largest = np.abs(axes).argmax(axis=1)[:, np.newaxis]
         axes = axes * np.sign(np.take_along_axis(axes, largest, axis=1))
@@ -41,13 +41,11 @@ class Plane:
 
     def project(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where codes z (N, latent_dim) lie above the plane: (N, 2)."""
-        places: NDArray[np.float32] = (z - self.mean) @ self.axes.T
-        return places
+        return ((z - self.mean) @ self.axes.T).astype(np.float32)
 
     def lift(self, places: NDArray[np.float32]) -> NDArray[np.float32]:
         """The codes (N, latent_dim) at places (N, 2) of the plane."""
-        codes: NDArray[np.float32] = self.mean + places @ self.axes
-        return codes
+        return (self.mean + places @ self.axes).astype(np.float32)
 
     def told(self) -> dict[str, Any]:
         """The plane for JSON."""

@@ -92,6 +92,7 @@ def main() -> None:
             page.get_by_role("radio", name="Emoji").check()
             page.get_by_role("button", name="Test image: Food & drink").click()
             page.locator("#dreams button canvas").first.wait_for()
+            page.get_by_label("Place on the way").fill("54")
         else:
             draw(page, DIGITS[arguments.digit])
         page.get_by_text("Works offline").wait_for()

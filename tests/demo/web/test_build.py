@@ -11,8 +11,8 @@ import pytest
 
 import demo.web.build as site_build
 import vae_onnx
-from demo.tools import programs
 from demo.library.latent_map import read_latents
+from demo.tools import programs
 from demo.web.build import BUDGET, MORE, build, lazy, main
 from demo.web.plane import Plane
 

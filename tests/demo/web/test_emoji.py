@@ -1,4 +1,4 @@
-"""The colour model on the static page: chosen, uploaded, pasted, mapped, moved, summed and drawn."""
+"""The model of colour on the static page: chosen, pasted, mapped, moved, summed and drawn."""
 
 import base64
 import io
@@ -26,7 +26,8 @@ READ = """async () => {
   const [{ state }, { way }, { told }] = await Promise.all(
     ["./page.js", "./between.js", "./emoji.js"].map((name) => import(name)));
   const list = (value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
-  const lists = (all) => all && Object.fromEntries(Object.entries(all).map(([k, v]) => [k, list(v)]));
+  const lists = (all) =>
+    all && Object.fromEntries(Object.entries(all).map(([k, v]) => [k, list(v)]));
   return {
     count: state.count, source: lists(state.source), shown: lists(state.shown), way: lists(way),
     sum: lists(told.sum), seed: told.seed,

@@ -4,55 +4,18 @@ import io
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from demo.screenshot import DIGITS, draw
 from demo.web.build import lazy, write_worker
 from demo.web.screenshot import Files, open_site, serve_folder
 
-KEPT = "async () => (await caches.keys()).filter((name) => name.startsWith('vae-onnx'))"
-WORKERS = "async () => (await navigator.serviceWorker.getRegistrations()).length"
-UPDATE = """async () => {
-  const registration = await navigator.serviceWorker.getRegistration();
-  await registration.update();
-  const coming = registration.installing ?? registration.waiting;
-  if (coming?.state === "installing") {
-    await new Promise((resolve) => coming.addEventListener("statechange", resolve, { once: true }));
-  }
-}"""
-NEW = "getComputedStyle(document.body).getPropertyValue('--new')"
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context() as context:
-        yield context
-
-
-@contextmanager
-def served(folder: Path, address: str = "http://127.0.0.1:0/") -> Iterator[str]:
-    """Serve a folder where another one was before; yields the address."""
-    with serve_folder(folder, port_of(address)) as now:
-        yield now
-
-
-def port_of(address: str) -> int:
-    return int(address.rstrip("/").rpartition(":")[2])
-
-
-def visit(context: BrowserContext, url: str) -> Page:
-    """Open the site for the first time, until it works offline."""
-    page = context.new_page()
-    open_site(page, url)
-    page.get_by_text("Works offline").wait_for()
-    return page
+from .visiting import KEPT, NEW, UPDATE, WORKERS, port_of, served, visit
 
 
 @pytest.fixture
@@ -242,82 +205,3 @@ def test_a_tab_that_shows_the_old_version_goes_on(
         write_worker(copy)
         page.get_by_role("radio", name="Clothes").check()
         expect(page.get_by_role("button", name="Test image: Sneaker").first).to_be_visible()
-
-
-EMOJI = """async () => {
-  const [name] = (await caches.keys()).filter((one) => one.startsWith("vae-onnx"));
-  const keys = await (await caches.open(name)).keys();
-  return keys.filter(({ url }) => url.includes("emoji-vae/") || url.includes("emoji.json")).length;
-}"""
-FILES = 5  # that stay behind once emoji are chosen: both graphs, their map and the examples
-
-
-def choose_emoji(page: Page) -> None:
-    page.get_by_role("radio", name="Emoji").check()
-    page.locator("#dreams button canvas").last.wait_for()
-
-
-def kept_all(page: Page) -> None:
-    page.wait_for_function(f"async () => (await ({EMOJI})()) === {FILES}")
-
-
-def test_emoji_are_kept_once_they_are_chosen(
-    visitor: BrowserContext, site: Path, tmp_path: Path
-) -> None:
-    copy = tmp_path / "site"
-    shutil.copytree(site, copy)
-    with served(copy) as address:
-        page = visit(visitor, address)
-        assert page.evaluate(EMOJI) == 0
-        choose_emoji(page)
-        kept_all(page)
-        page.close()
-    page = visitor.new_page()
-    open_site(page, address)
-    choose_emoji(page)  # without a server
-    with served(copy, address):
-        latents = copy / "models" / "emoji-vae" / "map.json"
-        latents.write_text(latents.read_text() + " ")
-        (copy / "style.css").write_text("body { --new: yes }")
-        write_worker(copy)
-        open_site(page, address)
-        page.evaluate(UPDATE)
-        page.close()
-        page = visitor.new_page()
-        open_site(page, address)
-        page.wait_for_function(f"async () => (await ({KEPT})()).length === 1")
-    open_site(page, address)
-    assert page.evaluate(NEW) == "yes"
-    choose_emoji(page)  # the new version brought the new map along
-
-
-def test_emoji_chosen_before_the_worker_was_there_are_kept_too(
-    visitor: BrowserContext, site: Path
-) -> None:
-    with served(site) as address:
-        page = visitor.new_page()
-        page.add_init_script(
-            """const register = navigator.serviceWorker.register;
-            navigator.serviceWorker.register = async function (...told) {
-              await new Promise((go) => (window.goOn = go));
-              return register.apply(this, told);
-            };"""
-        )
-        open_site(page, address)
-        choose_emoji(page)
-        page.evaluate("window.goOn()")
-        page.get_by_text("Works offline").wait_for()
-        kept_all(page)
-
-
-def test_without_a_server_emoji_that_were_never_chosen_are_told_of(
-    visitor: BrowserContext, site: Path
-) -> None:
-    with served(site) as address:
-        visit(visitor, address).close()
-    page = visitor.new_page()
-    open_site(page, address)
-    page.get_by_role("radio", name="Emoji").check()
-    expect(page.get_by_role("alert")).to_contain_text("This did not work")
-    page.get_by_role("radio", name="Clothes").check()
-    expect(page.locator(".names")).to_contain_text("Ankle boot")
