@@ -7,7 +7,6 @@ onnxruntime-web, which npm fetches at a pinned version. Whatever serves files se
 from __future__ import annotations
 
 import argparse
-import base64
 import gzip
 import hashlib
 import json
@@ -17,15 +16,11 @@ import tarfile
 import tempfile
 from pathlib import Path
 from string import Template
-from typing import Any
 
-import numpy as np
 import onnxruntime
 
-import vae_onnx
 from demo import tools
-from demo.library.latent_map import COLOURS, NEIGHBOURS, PRIOR_RADIUS, LatentMap
-from demo.web import join
+from demo.web import content, join
 from vae_onnx import terminal
 
 HERE = Path(__file__).parent
@@ -33,11 +28,6 @@ SOURCES = HERE / "site"
 STATIC = HERE.parent / "page" / "static"
 ROOT = HERE.parents[1]
 PACKS = ROOT / "build" / "npm"
-IMAGES = ROOT / "tests" / "runtime" / "images.npz"  # the first images of the test sets
-
-DATASETS = ("mnist", "fashion-mnist")
-KINDS = ("vae", "ae")
-EXAMPLES = {"mnist": 1, "fashion-mnist": 3}  # of each class; clothes are chosen, not drawn
 SHARED = ("pad.js", "parts.css", "favicon.png")
 
 ORT = "onnxruntime-web"
@@ -45,7 +35,8 @@ ORT_VERSION = "1.30.0"
 ORT_SUMS = HERE / "onnxruntime-web.sha256"  # of the files that the site takes
 LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # npm's package lacks them, Python's has them
 
-BUDGET = 18_000_000  # bytes in all: what a visitor's browser keeps
+BUDGET = 18_000_000  # bytes of what every visitor's browser keeps
+MORE = 4_000_000  # bytes of what comes along once it is chosen
 
 
 @terminal.plain()
@@ -61,7 +52,8 @@ def main() -> int:
     except (OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{out}: {_size(out) / 1e6:.1f} MB in {len(_files(out))} files")
+    first, rest = _size(_first(out)) / 1e6, _size(lazy(out)) / 1e6
+    print(f"{out}: {len(_files(out))} files, {first:.1f} MB and, once chosen, {rest:.1f} MB")
     return 0
 
 
@@ -82,11 +74,17 @@ def build(out: Path) -> None:
         site.mkdir()
         _write_page(site)
         write_runtime(site / "ort")
-        _write_models(site / "models")
-        _write_examples(site / "examples")
+        content.write_models(site / "models")
+        content.write_examples(site / "examples")
         write_worker(site)
-        if _size(site) > BUDGET:
-            raise ValueError(f"the site must hold at most {BUDGET:,} bytes, got {_size(site):,}")
+        for what, files, limit in (
+            ("first visit", _first(site), BUDGET),
+            ("rest", lazy(site), MORE),
+        ):
+            if _size(files) > limit:
+                raise ValueError(
+                    f"the {what} must be at most {limit:,} bytes, got {_size(files):,}"
+                )
         if out.exists():
             out.rename(Path(folder) / "old")
         site.rename(out)
@@ -144,59 +142,6 @@ def _check(name: str, content: bytes, expected: str) -> None:
         )
 
 
-def _write_models(folder: Path) -> None:
-    folder.mkdir()
-    shutil.copy(Path(vae_onnx.__file__).parent / "models" / "drawing.onnx", folder)
-    for name in (f"{dataset}-{kind}" for dataset in DATASETS for kind in KINDS):
-        model = vae_onnx.load(name)
-        (folder / name).mkdir()
-        for file in ("encoder.onnx", "decoder.onnx", "card.json"):
-            shutil.copy(model.folder / file, folder / name)
-        _write_map(folder / name, LatentMap.of(model))
-
-
-def _write_map(folder: Path, latents: LatentMap) -> None:
-    """Write map.json and latents.bin: z float32 (N, 2), then labels uint8 (N,)."""
-    spots = latents.name_spots()
-    classes = [
-        {
-            "name": name,
-            "colour": COLOURS[label % len(COLOURS)],
-            "spot": spots[label].round(2).tolist() if label in spots else None,
-        }
-        for label, name in enumerate(latents.class_names)
-    ]
-    window = latents.window
-    told = {
-        "count": len(latents.z),
-        "window": {"left": window.left, "bottom": window.bottom, "side": window.side},
-        "ticks": window.ticks(),
-        "classes": classes,
-        "prior_radius": PRIOR_RADIUS,
-        "neighbours": NEIGHBOURS,
-    }
-    _write_json(folder / "map.json", told)
-    numbers = latents.z.astype("<f4").tobytes() + latents.labels.tobytes()
-    (folder / "latents.bin").write_bytes(numbers)
-
-
-def _write_examples(folder: Path) -> None:
-    """Write the first test images of each class of each data set, in the order of the classes."""
-    folder.mkdir()
-    with np.load(IMAGES, allow_pickle=False) as archive:
-        images = {name.replace("_", "-"): archive[name] for name in archive.files}
-    for dataset in DATASETS:
-        latents = LatentMap.of(vae_onnx.load(f"{dataset}-{KINDS[0]}"))
-        labels = latents.labels[: len(images[dataset])]
-        first = [
-            {"name": name, "pixels": base64.b64encode(image.tobytes()).decode("ascii")}
-            for label, name in enumerate(latents.class_names)
-            for image in images[dataset][labels == label][: EXAMPLES[dataset]]
-        ]
-        _, height, width = images[dataset].shape
-        _write_json(folder / f"{dataset}.json", {"height": height, "width": width, "images": first})
-
-
 def write_worker(site: Path) -> None:
     """Write the service worker, which knows every other file by the hash of its content."""
     worker = site / "sw.js"
@@ -206,23 +151,33 @@ def write_worker(site: Path) -> None:
         if path != worker
     }
     files = json.dumps(hashes, indent=2)
+    later = json.dumps([path.relative_to(site).as_posix() for path in lazy(site)])
     version = hashlib.sha256(files.encode()).hexdigest()[:16]
     script = (SOURCES / "sw.js").read_text(encoding="utf-8")
     script = script.replace("const FILES = {};", f"const FILES = {files};")
+    script = script.replace("const LAZY = [];", f"const LAZY = {later};")
     script = script.replace('const VERSION = "";', f'const VERSION = "{version}";')
     worker.write_text(script, encoding="utf-8")
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
+def lazy(site: Path) -> list[Path]:
+    """The files that are fetched only once their data set is chosen."""
+    return [
+        path for path in _files(site) if path.relative_to(site).as_posix().startswith(content.LAZY)
+    ]
+
+
+def _first(site: Path) -> list[Path]:
+    """The files of the first visit."""
+    return sorted(set(_files(site)) - set(lazy(site)))
+
+
+def _size(files: list[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
 
 
 if __name__ == "__main__":

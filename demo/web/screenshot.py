@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=900)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--clothes", action="store_true", help="the other data set, no drawing")
+    parser.add_argument("--emoji", action="store_true", help="the model of colour, no drawing")
     parser.add_argument("--ae", action="store_true", help="the AE instead of the VAE")
     arguments = parser.parse_args()
     with (
@@ -87,6 +88,11 @@ def main() -> None:
         if arguments.clothes:
             page.get_by_role("radio", name="Clothes").check()
             page.get_by_role("button", name="Sneaker").first.click()
+        elif arguments.emoji:
+            page.get_by_role("radio", name="Emoji").check()
+            page.get_by_role("button", name="Test image: Food & drink").click()
+            page.locator("#dreams button canvas").first.wait_for()
+            page.get_by_label("Place on the way").fill("54")
         else:
             draw(page, DIGITS[arguments.digit])
         page.get_by_text("Works offline").wait_for()

@@ -1,17 +1,18 @@
 // What the switches choose between: models, each with its map, opened once.
 
-import { loadMap } from "./map.js";
+import { LatentMap } from "./map.js";
+import { PlaneMap } from "./plane.js";
 import { drawingToX, load } from "./vae.js";
 
 const lanes = new Map(); // name -> promise of a lane
 let runtime = null; // promise of runtime.js, which fetches what is large
 
-/** Open a model with its map: {model, latents}. */
+/** Open a model with its map: {name, model, latents}. */
 export function open(name) {
   if (!lanes.has(name)) {
     const folder = `models/${name}/`;
     const opening = Promise.all([openModel(folder), loadMap(folder)]);
-    lanes.set(name, opening.then(([model, latents]) => ({ model, latents })));
+    lanes.set(name, opening.then(([model, latents]) => ({ name, model, latents })));
     opening.catch(() => lanes.delete(name)); // switching back tries again
   }
   return lanes.get(name);
@@ -20,6 +21,20 @@ export function open(name) {
 /** A drawing, side by side bytes of ink, as a model takes it. */
 export async function toX(ink, side) {
   return drawingToX(ink, side, side, { ort: await loadRuntime() });
+}
+
+async function loadMap(folder) {
+  const [told, latents] = await Promise.all([
+    fetchFile(`${folder}map.json`).then((response) => response.json()),
+    fetchFile(`${folder}latents.bin`).then((response) => response.arrayBuffer()),
+  ]);
+  return told.plane ? new PlaneMap(told, latents) : new LatentMap(told, latents);
+}
+
+async function fetchFile(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${response.url} is missing (${response.status})`);
+  return response;
 }
 
 async function openModel(folder) {

@@ -1,25 +1,10 @@
 // The test set as a map of the latent plane. Positions are percent of its side from the left and from
 // the top, as in demo/library/latent_map.py, which works out what map.json holds.
 
-const DOT = 2 / 720; // radius of a dot, of the map's side
-
-/** Fetch the map that lies beside a model's graphs. */
-export async function loadMap(folder) {
-  const [told, latents] = await Promise.all([
-    fetchFile(`${folder}map.json`).then((response) => response.json()),
-    fetchFile(`${folder}latents.bin`).then((response) => response.arrayBuffer()),
-  ]);
-  return new LatentMap(told, latents);
-}
-
-async function fetchFile(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.url} is missing (${response.status})`);
-  return response;
-}
+const DOTS = { least: 2 / 720, most: 5 / 720, all: 0.28 }; // radius of a dot, of the map's side: few are larger
 
 /** Encoded test images in a two-dimensional latent space. */
-class LatentMap {
+export class LatentMap {
   constructor({ count, window, ticks, classes, prior_radius, neighbours }, latents) {
     this.window = window; // left, bottom and side in units of z
     this.ticks = ticks;
@@ -28,6 +13,15 @@ class LatentMap {
     this.neighbours = neighbours;
     this.z = new Float32Array(latents, 0, 2 * count);
     this.labels = new Uint8Array(latents, this.z.byteLength, count);
+  }
+
+  /** The code that is shown at first, and where the prior has its middle. */
+  get home() {
+    return Float32Array.of(0, 0);
+  }
+
+  get centre() {
+    return [0, 0];
   }
 
   /** Where z lies: percent from the left and from the top. */
@@ -65,18 +59,19 @@ class LatentMap {
   paint(canvas) {
     const side = (canvas.width = canvas.height = Math.round(canvas.clientWidth * devicePixelRatio));
     const context = canvas.getContext("2d");
+    const radius = Math.min(Math.max(DOTS.all / Math.sqrt(this.labels.length), DOTS.least), DOTS.most);
     for (let i = 0; i < this.labels.length; i++) {
       const [x, y] = this.place(this.z.subarray(2 * i, 2 * i + 2));
       context.fillStyle = this.classes[this.labels[i]].colour;
       context.beginPath();
-      context.arc((x / 100) * side, (y / 100) * side, DOT * side, 0, 2 * Math.PI);
+      context.arc((x / 100) * side, (y / 100) * side, radius * side, 0, 2 * Math.PI);
       context.fill();
     }
   }
 
   /** The ticks, the circle of the prior and the names of the classes, as elements to lay over it. */
   labelsOver() {
-    const [x, y] = this.place([0, 0]);
+    const [x, y] = this.place(this.centre);
     const size = (200 * this.priorRadius) / this.window.side;
     return [
       ...this.ticks.flatMap((value) => this.#tick(value)),

@@ -1,12 +1,16 @@
 // The page: what is drawn, chosen or pointed at goes through the model, and is shown.
 
 import { paint } from "./canvas.js";
+import { showCode } from "./code.js";
+import { attachEmoji } from "./emoji.js";
 import { open, toX } from "./lanes.js";
-import { moveApart, words } from "./map.js";
+import { moveApart } from "./map.js";
+import { attachOwn, squareOf } from "./own.js";
 import { attachPad } from "./pad.js";
 import { fail, remember, tell, workOffline } from "./status.js";
 
 const ORIGIN = Float32Array.of(0, 0);
+const EMOJI = "emoji";
 const STEP = 0.02; // of the map's side, for an arrow key; five times that with Shift
 
 const $ = (selector) => document.querySelector(selector);
@@ -14,7 +18,7 @@ const map = $(".map");
 
 /** What the page shows now; the tests read it. */
 export const state = {
-  /** {ink} of a drawing, {x} of an example, or {z} of a place on the map. */
+  /** {ink} of a drawing, {x} of an example, with its label, or of a picture of one's own, or {z} of a place on the map. */
   source: { z: ORIGIN },
   /** What the model made of it: x, mu, logVar, z and picture, as far as there are such. */
   shown: null,
@@ -29,6 +33,15 @@ let lane = null; // {model, latents} that the switches tell, once loaded
 const { clear: clearPad } = attachPad($("#pad"), 0, (sheet) => {
   choose(sheet === null ? { z: ORIGIN } : { ink: inkOf(sheet), side: sheet.width });
 });
+
+const emoji = attachEmoji(choose, fail);
+
+attachOwn($("#own input"), () => lane?.name === "emoji-vae", takeOwn, fail);
+
+function takeOwn(bitmap) {
+  const { imageShape, metadata } = lane.model;
+  choose({ x: squareOf(bitmap, imageShape[2], metadata.ground) });
+}
 
 function inkOf(sheet) {
   const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
@@ -58,9 +71,9 @@ async function refresh() {
       const { source } = state;
       const current = lane;
       const start = performance.now();
-      const made = await run(current.model, source);
+      const made = await run(current, source);
       remember(performance.now() - start);
-      if (current === lane) show(current, made);
+      if (current === lane) show(current, made, source.label);
       await new Promise(requestAnimationFrame);
     }
   } catch (error) {
@@ -70,19 +83,21 @@ async function refresh() {
   }
 }
 
-async function run(model, { ink, side, x, z }) {
+async function run({ model, latents }, { ink, side, x, z }) {
   if (ink) x = await toX(ink, side);
-  const code = x ? await model.encode(x) : { z };
+  const here = z?.length === model.latentDim ? z : latents.home; // of another model
+  const code = x ? await model.encode(x) : { z: here };
   return { ...code, x, picture: await model.decode(code.z) };
 }
 
-function show({ model, latents }, made) {
+function show({ model, latents }, made, label) {
   state.shown = made;
   state.count += 1;
   state.provider = model.device;
   paint($("#seen"), made.x, model.imageShape);
   paint($("#redrawn"), made.picture, model.imageShape);
-  $("#code").innerHTML = codeInWords(made);
+  showCode($("#code"), made);
+  if (latents.classMeans) emoji.shown(made, label);
   const place = latents.place(made.z);
   const inside = place.map((percent) => Math.min(100, Math.max(0, percent)));
   const off = inside.some((percent, i) => percent !== place[i]);
@@ -92,19 +107,10 @@ function show({ model, latents }, made) {
   [marker.style.left, marker.style.top] = inside.map((percent) => `${percent}%`);
   const { name, votes, of } = latents.nearestClass(made.z);
   $("#reading").replaceChildren(
-    `${off ? "Beyond the edge of this map. " : ""}Of the ${of} nearest test images, ${votes} are labelled `,
+    `${off ? "Beyond the edge of this map. " : ""}Of the ${of} nearest test images${latents.classMeans ? " on this map" : ""}, ${votes} are labelled `,
     strong(name),
     ".",
   );
-}
-
-// A VAE is sure of an image's code only to within sigma.
-function codeInWords({ z, logVar }) {
-  const rows = Array.from(z, (value, i) => {
-    const sigma = logVar ? ` <small>\u00b1 ${words(Math.exp(0.5 * logVar[i]), 2)}</small>` : "";
-    return `<span>${words(value, 2)}${sigma}</span>`;
-  });
-  return `<i>z</i> ${rows.join(" ")}`;
 }
 
 function strong(text) {
@@ -173,17 +179,26 @@ function paintMap() {
 
 const choice = (name) => $(`[name=${name}]:checked`).value;
 
+/** Data set and kind of the model that the switches tell; of emoji there is but a VAE. */
+function asked() {
+  const dataset = choice("dataset");
+  return [dataset, dataset === EMOJI ? "vae" : choice("kind")];
+}
+
 async function change() {
-  const [dataset, kind] = [choice("dataset"), choice("kind")];
+  const [dataset, kind] = asked();
   document.body.dataset.dataset = dataset;
   document.body.dataset.kind = kind;
   const name = `${dataset}-${kind}`;
   try {
     const next = await open(name);
-    if (name !== `${choice("dataset")}-${choice("kind")}`) return; // switched again meanwhile
+    if (name !== asked().join("-")) return; // switched again meanwhile
     lane = next;
   } catch (error) {
     return fail(error);
+  }
+  if (state.source.z && state.source.z.length !== lane.model.latentDim) {
+    state.source = { z: lane.latents.home };
   }
   $(".names").replaceChildren(...lane.latents.labelsOver());
   paintMap();
@@ -193,23 +208,24 @@ async function change() {
 
 async function showExamples(dataset) {
   const response = await fetch(`examples/${dataset}.json`);
-  const { height, width, images } = await response.json();
+  if (!response.ok) throw new Error(`${response.url} is missing (${response.status})`);
+  const { shape, images } = await response.json();
   if (dataset !== choice("dataset")) return;
-  $("#examples").replaceChildren(...images.map((image) => example(image, height, width)));
+  $("#examples").replaceChildren(...images.map((image) => example(image, shape)));
 }
 
-function example({ name, pixels }, height, width) {
+function example({ name, label, pixels }, shape) {
   const x = Float32Array.from(atob(pixels), (byte) => byte.charCodeAt(0) / 255);
   const button = document.createElement("button");
   const canvas = document.createElement("canvas");
-  paint(canvas, x, [1, height, width]);
+  paint(canvas, x, shape);
   Object.assign(button, { type: "button", title: name, x });
   button.setAttribute("aria-label", `Test image: ${name}`);
   button.setAttribute("aria-pressed", "false");
   button.append(canvas);
   button.addEventListener("click", () => {
     clearPad();
-    choose({ x });
+    choose({ x, label });
   });
   return button;
 }
@@ -217,7 +233,15 @@ function example({ name, pixels }, height, width) {
 async function changeDataset() {
   clearPad();
   state.source = { z: ORIGIN };
-  await Promise.all([change(), showExamples(choice("dataset")).catch(fail)]);
+  emoji.stop();
+  const dataset = choice("dataset");
+  $("#examples").replaceChildren();
+  await Promise.all([change(), showExamples(dataset).catch(fail)]);
+  if (dataset !== EMOJI || lane?.name !== "emoji-vae" || choice("dataset") !== EMOJI) return;
+  const examples = [...$("#examples").children];
+  if (examples.length === 0) return;
+  await emoji.open(lane, [examples[3].x, examples[6].x]).catch(fail);
+  if (state.source.x === undefined) examples[3].click();
 }
 
 function changeKind() {

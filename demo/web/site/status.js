@@ -34,4 +34,11 @@ export async function workOffline() {
   await navigator.serviceWorker.register("sw.js");
   await navigator.serviceWorker.ready;
   $("#offline").textContent = "Works offline from now on.";
+  if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", again);
+}
+
+/** What was chosen before there was a worker passes by it now, to be kept. */
+function again() {
+  const chosen = performance.getEntriesByType("resource").filter(({ name }) => name.includes("emoji"));
+  for (const { name } of chosen) if (!name.endsWith(".js")) fetch(name).catch(() => null);
 }

@@ -8,6 +8,7 @@
 // from the server, or another site is in its place, the worker goes, too, and takes what it kept along.
 
 const FILES = {}; // path -> hash of the content; demo/web/build.py fills it in
+const LAZY = []; // paths of those files that are fetched, and kept, once a page asks for them
 const VERSION = ""; // hash of all that
 
 const SCOPE = new URL("./", self.location).href; // an origin may hold other sites
@@ -34,8 +35,10 @@ self.addEventListener("fetch", (event) => {
 
 async function fill() {
   const cache = await caches.open(NAME);
+  const asked = await askedFor();
   await Promise.all(
     Object.keys(FILES).map(async (path) => {
+      if (LAZY.includes(path) && !asked.has(path)) return;
       const key = keyOf(path);
       const kept = await caches.match(key);
       const response = kept ?? (await fetch(SCOPE + path, { cache: "no-cache" }));
@@ -43,6 +46,13 @@ async function fill() {
       await cache.put(key, response);
     }),
   );
+}
+
+/** Paths of the files that an earlier version keeps, whatever they held there. */
+async function askedFor() {
+  const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX));
+  const keys = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+  return new Set(keys.flat().map(({ url }) => url.slice(SCOPE.length).replace(/\?.*/, "")));
 }
 
 async function takeOver() {
@@ -73,12 +83,17 @@ async function answer(event, path) {
   const known = current.has(event.clientId);
   const page = known ? null : await self.clients.get(event.clientId);
   const foreign = page && pathOf(page) !== "index.html";
-  return (
-    (known && (await keptFile(path))) ||
-    (await ask(event.request, foreign || left ? "reload" : "no-cache")) ||
-    (!foreign && (await keptFile(path))) ||
-    Response.error()
-  );
+  const kept = known && (await keptFile(path));
+  if (kept) return kept;
+  const served = await ask(event.request, foreign || left ? "reload" : "no-cache");
+  if (served && LAZY.includes(path) && !foreign && !left) event.waitUntil(keep(path, served.clone()));
+  return served || (!foreign && (await keptFile(path))) || Response.error();
+}
+
+/** Keep a file that a page has chosen, if it is the one of this version. */
+async function keep(path, response) {
+  if (!response.ok || (await hashOf(response.clone())) !== FILES[path]) return;
+  if (await caches.has(NAME)) await (await caches.open(NAME)).put(keyOf(path), response);
 }
 
 /** Stay as long as the site is there. `page` is what the server gives for it, where that is known. */

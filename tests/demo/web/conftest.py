@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 import vae_onnx
 from demo.web import join
@@ -123,6 +123,12 @@ def open_page(
         return page
 
     return open_one
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context() as context:
+        yield context
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,29 @@ import pytest
 
 import demo.web.build as site_build
 import vae_onnx
+from demo.library.latent_map import read_latents
 from demo.tools import programs
-from demo.web.build import BUDGET, build, main
+from demo.web.build import BUDGET, MORE, build, lazy, main
+from demo.web.plane import Plane
 
 LISTED = re.compile(r"const FILES = (\{.*?\});", re.DOTALL)
 
 
 def test_the_site_is_complete_and_small(site: Path) -> None:
-    files = [path for path in site.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= BUDGET == 18_000_000
+    later = lazy(site)
+    first = {path for path in site.rglob("*") if path.is_file()} - set(later)
+    assert sum(path.stat().st_size for path in first) <= BUDGET == 18_000_000
+    assert sum(path.stat().st_size for path in later) <= MORE == 4_000_000
+    assert {path.relative_to(site).parts[-2:] for path in later} == {
+        ("examples", "emoji.json"),
+        *(
+            ("emoji-vae", name)
+            for name in ("encoder.onnx", "decoder.onnx", "card.json", "map.json", "latents.bin")
+        ),
+    }
     assert {path.name for path in (site / "models").iterdir()} == {
         "drawing.onnx",
+        "emoji-vae",
         *(f"{dataset}-{kind}" for dataset in ("mnist", "fashion-mnist") for kind in ("vae", "ae")),
     }
     assert "MIT License" in (site / "ort" / "LICENSE").read_text(encoding="utf-8")
@@ -61,6 +73,39 @@ def test_a_map_is_that_of_its_model(site: Path) -> None:
         np.testing.assert_array_equal(z, latents["z"])
         np.testing.assert_array_equal(labels, latents["labels"])
     assert [one["name"] for one in told["classes"]] == json.loads(model.metadata["class_names"])
+
+
+def test_the_map_of_emoji_is_their_principal_plane(site: Path) -> None:
+    model = vae_onnx.load("emoji-vae")
+    z, labels = read_latents(model.folder / "latents.npz")
+    told = json.loads((site / "models" / "emoji-vae" / "map.json").read_text())
+    content = (site / "models" / "emoji-vae" / "latents.bin").read_bytes()
+    places = np.frombuffer(content, "<f4", 2 * 424).reshape(424, 2)
+    mean, axes = np.array(told["plane"]["mean"]), np.array(told["plane"]["axes"])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(places, (z - mean) @ axes.T, atol=1e-5)
+    np.testing.assert_allclose(told["plane"]["deviations"], places.std(axis=0), rtol=1e-5)
+    covariance = np.cov(z.T)
+    np.testing.assert_allclose(  # directions of the covariance, the two largest ones
+        covariance @ axes.T, axes.T * np.linalg.eigvalsh(covariance)[:-3:-1], atol=1e-4
+    )
+    assert [one["name"] for one in told["classes"]][3] == "Food & drink"
+    assert len({one["colour"] for one in told["classes"]}) == 9
+    for label, mean in enumerate(told["class_means"]):
+        np.testing.assert_allclose(mean, z[labels == label].mean(axis=0), atol=1e-4)
+    assert 0.1 < told["plane"]["share"] < 0.5
+
+
+def test_a_plane_lifts_what_it_projects() -> None:
+    z = np.random.default_rng(0).standard_normal((50, 7), np.float32) * np.arange(1, 8)
+    plane = Plane.of(z.astype(np.float32))
+    places = np.array([[1, -2], [0, 0.5]], np.float32)
+    np.testing.assert_allclose(plane.project(plane.lift(places)), places, atol=1e-5)
+    np.testing.assert_allclose(
+        plane.lift(np.zeros((1, 2), np.float32))[0], z.mean(axis=0), atol=1e-5
+    )
+    largest = np.abs(plane.axes).argmax(axis=1)
+    assert (plane.axes[[0, 1], largest] > 0).all()
 
 
 def test_a_second_build_takes_the_place_of_the_first(tmp_path: Path, site: Path) -> None:

@@ -4,55 +4,18 @@ import io
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from demo.screenshot import DIGITS, draw
-from demo.web.build import write_worker
+from demo.web.build import lazy, write_worker
 from demo.web.screenshot import Files, open_site, serve_folder
 
-KEPT = "async () => (await caches.keys()).filter((name) => name.startsWith('vae-onnx'))"
-WORKERS = "async () => (await navigator.serviceWorker.getRegistrations()).length"
-UPDATE = """async () => {
-  const registration = await navigator.serviceWorker.getRegistration();
-  await registration.update();
-  const coming = registration.installing ?? registration.waiting;
-  if (coming?.state === "installing") {
-    await new Promise((resolve) => coming.addEventListener("statechange", resolve, { once: true }));
-  }
-}"""
-NEW = "getComputedStyle(document.body).getPropertyValue('--new')"
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context() as context:
-        yield context
-
-
-@contextmanager
-def served(folder: Path, address: str = "http://127.0.0.1:0/") -> Iterator[str]:
-    """Serve a folder where another one was before; yields the address."""
-    with serve_folder(folder, port_of(address)) as now:
-        yield now
-
-
-def port_of(address: str) -> int:
-    return int(address.rstrip("/").rpartition(":")[2])
-
-
-def visit(context: BrowserContext, url: str) -> Page:
-    """Open the site for the first time, until it works offline."""
-    page = context.new_page()
-    open_site(page, url)
-    page.get_by_text("Works offline").wait_for()
-    return page
+from .visiting import KEPT, NEW, UPDATE, WORKERS, port_of, served, visit
 
 
 @pytest.fixture
@@ -223,9 +186,8 @@ def test_a_new_version_takes_the_place_of_the_old_one(
         (new,) = page.evaluate(KEPT)
         assert new != old
         count = "async (name) => (await (await caches.open(name)).keys()).length"
-        assert page.evaluate(count, new) == (
-            len([path for path in copy.rglob("*") if path.is_file()]) - 1
-        )
+        files = [path for path in copy.rglob("*") if path.is_file()]
+        assert page.evaluate(count, new) == len(files) - 1 - len(lazy(copy))
     open_site(page, address)  # and without the server it is the new one
     assert page.evaluate(NEW) == "yes"
 

@@ -368,7 +368,7 @@ def test_convolutions_are_refused(tmp_path, capsys, precision):
     options = ["--precision", precision, "--out", str(out)]
     assert command.main(["c-source", "emoji-vae", *options]) == 1
     error = capsys.readouterr().err
-    assert "it has the operator Conv, and convolutions are not for C; docs/embedding.md"  in error
+    assert "it has the operator Conv, and convolutions are not for C; docs/embedding.md" in error
     assert not out.exists()
     with pytest.raises(StructureError, match="convolutions"):
         header.write("emoji-vae", out)
