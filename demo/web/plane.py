@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from demo.library.directions import Directions
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,18 +28,12 @@ class Plane:
 
         An axis points to where its largest component is above 0: the same on every machine.
         """
-        mean = z.mean(axis=0, dtype=np.float64)
-        _, sizes, directions = np.linalg.svd(z.astype(np.float64) - mean, full_matrices=False)
-        axes = directions[:2]
+        found = Directions.of(z)
+        axes = found.axes[:2]
         largest = np.abs(axes).argmax(axis=1)[:, np.newaxis]
         axes = axes * np.sign(np.take_along_axis(axes, largest, axis=1))
-        variances = sizes**2
-        return cls(
-            mean.astype(np.float32),
-            axes.astype(np.float32),
-            np.sqrt(variances[:2] / len(z)).astype(np.float32),
-            float(variances[:2].sum() / variances.sum()),
-        )
+        variances = np.square(found.sigmas, dtype=np.float64)
+        return cls(found.mean, axes, found.sigmas[:2], float(variances[:2].sum() / variances.sum()))
 
     def project(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where codes z (N, latent_dim) lie above the plane: (N, 2)."""

@@ -22,6 +22,9 @@ export const state = {
   source: { z: ORIGIN },
   /** What the model made of it: x, mu, logVar, z and picture, as far as there are such. */
   shown: null,
+  /** Name of the model that the switches ask for, and of the one that is shown. */
+  asked: null,
+  name: null,
   /** Pictures shown so far. */
   count: 0,
   /** "webgpu" or "wasm", once it is known. */
@@ -90,8 +93,9 @@ async function run({ model, latents }, { ink, side, x, z }) {
   return { ...code, x, picture: await model.decode(code.z) };
 }
 
-function show({ model, latents }, made, label) {
+function show({ name, model, latents }, made, label) {
   state.shown = made;
+  state.name = name;
   state.count += 1;
   state.provider = model.device;
   paint($("#seen"), made.x, model.imageShape);
@@ -105,10 +109,10 @@ function show({ model, latents }, made, label) {
   marker.removeAttribute("hidden");
   marker.classList.toggle("off", off);
   [marker.style.left, marker.style.top] = inside.map((percent) => `${percent}%`);
-  const { name, votes, of } = latents.nearestClass(made.z);
+  const { name: commonest, votes, of } = latents.nearestClass(made.z);
   $("#reading").replaceChildren(
     `${off ? "Beyond the edge of this map. " : ""}Of the ${of} nearest test images${latents.classMeans ? " on this map" : ""}, ${votes} are labelled `,
-    strong(name),
+    strong(commonest),
     ".",
   );
 }
@@ -187,12 +191,13 @@ function asked() {
 
 async function change() {
   const [dataset, kind] = asked();
+  state.asked = `${dataset}-${kind}`;
   document.body.dataset.dataset = dataset;
   document.body.dataset.kind = kind;
-  const name = `${dataset}-${kind}`;
+  const name = state.asked;
   try {
     const next = await open(name);
-    if (name !== asked().join("-")) return; // switched again meanwhile
+    if (name !== state.asked) return; // switched again meanwhile
     lane = next;
   } catch (error) {
     return fail(error);

@@ -38,7 +38,7 @@ def settle(page: Page) -> dict[str, Any]:
     page.evaluate(
         """async () => {
           const { state } = await import("./page.js");
-          for (let seen = -1; seen !== state.count; ) {
+          for (let seen = -1; seen !== state.count || state.name !== state.asked; ) {
             seen = state.count;
             await new Promise((resume) => setTimeout(resume, 250));
           }
