@@ -111,9 +111,13 @@ train: $(VENV)/.all data/emoji
 	    --epochs 30 --out runs/$$dataset/conv-$${latent}d --resume; \
 	  $(BIN)/python -m export evaluate runs/$$dataset/conv-$${latent}d; \
 	done; done
-	$(BIN)/python -m export train --dataset folder:data/emoji --colour --image-size 32 \
-	  --network conv --latent-dim 64 --epochs 220 --batch-size 32 --input-noise 0 --mirror --shift 2 \
-	  --recolour 0.5 --train-on all --name emoji-vae --out runs/emoji/vae --resume
+	set -e; for kind in vae:220 ae:160; do \
+	  $(BIN)/python -m export train --dataset folder:data/emoji --colour --image-size 32 \
+	    --network conv --latent-dim 64 --epochs $${kind#*:} --batch-size 32 --input-noise 0 --mirror \
+	    --shift 2 --recolour 0.5 --train-on all --kind $${kind%:*} --name emoji-$${kind%:*} \
+	    --out runs/emoji/$${kind%:*} --resume; \
+	done
+	$(BIN)/python -m export figures runs/emoji/vae runs/emoji/ae --out docs/figures/emoji
 	$(BIN)/python -m export evaluate runs/emoji/vae
 	$(BIN)/python -m export onnx runs/emoji/vae --out vae_onnx/models/emoji-vae --licence Apache-2.0
 	set -e; for kind in vae ae; do \

@@ -1,6 +1,7 @@
 """The figures of the report, for a VAE and an AE trained on the same data set."""
 
 import itertools
+import textwrap
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ EXAMPLES: Final = 10  # images that are shown with their reconstructions
 SAMPLES: Final = (10, 20)  # rows and columns of prior samples
 PAIRS, FRAMES = 5, 10  # of images to interpolate between, and pictures from one to the other
 GRID_SIDE: Final = 20
+WRAPPED: Final = 12  # letters of a class's name in a line
+SPOTS: Final = 10_000  # square points that all spots of a map have together
 
 # Paul Tol's "muted" scheme, which the colour-blind can tell apart, and black as the tenth.
 CLASS_COLOURS: Final = (
@@ -113,7 +116,8 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
     # In random order: drawn class by class, the last class would hide the others.
     order = np.random.default_rng(SEED).permutation(len(z))
     colours = np.array(CLASS_COLOURS)[labels % len(CLASS_COLOURS)]
-    axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=5, alpha=0.55, linewidths=0)
+    size = min(max(SPOTS / len(z), 5), 30)
+    axes.scatter(z[order, 0], z[order, 1], c=colours[order], s=size, alpha=0.55, linewidths=0)
     present = np.unique(labels)  # a small test set may lack a class
     spots = np.stack([np.median(z[labels == label], axis=0) for label in present])
     room = (
@@ -150,7 +154,8 @@ def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
             _picture(axes, picture)
         row[0].set_ylabel(title, weight="bold")
     for axes, label in zip(panels[0], test.labels[chosen].tolist(), strict=True):
-        axes.set_title(test.class_names[label], weight="normal", size=9)
+        name = textwrap.fill(test.class_names[label].replace("-", " "), WRAPPED)
+        axes.set_title(name, weight="normal", size=9)
     return figure
 
 

@@ -115,7 +115,7 @@ def test_the_digits_are_a_click_away(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_tab_scrolls_sideways(open_strange: OpenWindow, scheme: str) -> None:
     page = open_strange(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
-    for name in ("faces", "maps", "open"):
+    for name in ("faces", "maps", "open", "Emoji"):
         page.get_by_label(name, exact=True).check()
         page.wait_for_timeout(600)
         for tab in TABS:
