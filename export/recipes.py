@@ -31,6 +31,7 @@ MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
 CONV_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
     "best": {
         "network": "conv",
+        "latent_dim": 64,
         "epochs": 60,
         "batch_size": 128,
         "lr": 2e-3,

@@ -37,7 +37,7 @@ Loader = Iterable[tuple[Tensor, Tensor]]
 def section() -> str:
     pictures = datasets.folder(None) / "emoji"
     short = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
-    chosen = {"latent_dim": 64, "batch_size": BATCH, "input_noise": 0.0, "precision": short}
+    chosen = {"batch_size": BATCH, "input_noise": 0.0, "precision": short}
     folder = {"dataset": f"folder:{pictures}", "colour": True, "image_size": SIDE}
     config = Config(**{**CONV_RECIPES["best"], **folder, **chosen})
     x = datasets.load_train_validation(config)[0].pixels

@@ -124,7 +124,10 @@ def test_equal_configs_give_equal_weights():
 
 
 def test_flags_give_the_config_back_by_its_recipe():
-    config = Config(**CONV_RECIPES["best"], dataset="cifar10", latent_dim=64, mirror=True)
-    told = "--dataset cifar10 --network conv --latent-dim 64 --mirror --kind vae"
-    assert config.flags() == told
+    best = CONV_RECIPES["best"]
+    config = Config(**best, dataset="cifar10", mirror=True)
+    assert config.flags() == "--dataset cifar10 --network conv --mirror --kind vae"
     assert config.model_name == "cifar10-conv-vae-64d"
+    plane = Config(**{**best, "latent_dim": 2}, dataset="mnist")
+    assert plane.flags() == "--dataset mnist --network conv --latent-dim 2 --kind vae"
+    assert plane.model_name == "mnist-conv-vae"
