@@ -142,7 +142,7 @@ ablation: $(VENV)/.all
 	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
 
 # numpy's threads would take part where everything else is given one.
-bench: tools
+bench: tools data/emoji
 	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 	$(BIN)/python tests/bench/strangers.py --page docs/your-model.md

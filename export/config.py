@@ -168,7 +168,7 @@ class Recipe(Pictures):
         self._fill("likelihood", "bernoulli" if self.image_shape[0] == GREY else "gaussian")
         if self.network == "mlp":
             for name in ("width", "depth", "latent_side"):
-                if getattr(self, name):
+                if getattr(self, name) != getattr(Recipe, name):
                     raise ConfigError(f"{name} is of --network conv; mlp has hidden_dim")
             return
         if self.hidden_dim != Recipe.hidden_dim:

@@ -51,8 +51,9 @@ class Pictures:
                 f"image_size is of folder:PATH; {self.dataset} has {shape.side}, "
                 f"got {self.image_size}"
             )
-        if self.colour and shape is not None and shape.channels == GREY:
-            raise ConfigError(f"colour is of folder:PATH; {self.dataset} is grey")
+        if self.colour and shape is not None:
+            has = "is grey" if shape.channels == GREY else "has its colours without it"
+            raise ConfigError(f"colour is of folder:PATH; {self.dataset} {has}")
         self._fill("image_size", shape.side if shape is not None else self._usual_side)
         checks.integers(self, ("image_size",), 1)
         for name in ("ground", "fit"):

@@ -236,7 +236,7 @@ def table(name: str, result: dict[str, Any]) -> str:
     names = {
         "total": "total = -ELBO" if vae else "total = recon",
         **parts,
-        "bits_per_dim": "the same in bits per dimension of 8-bit pixels",
+        "bits_per_dim": "total in bits per dimension of 8-bit pixels",
         "log_px_importance": f"log p(x), importance-weighted, k = {result.get('k')}",
         "log_px": "log p(x), exact",
         "inference_gap": "inference gap, log p(x) - ELBO",

@@ -27,7 +27,8 @@ from export.c99.templates import (
 from export.c99.weights import Dense, Network
 from export.choices import KINDS
 from export.errors import ConfigError, DataError, StructureError
-from vae_onnx import evaluation
+from vae_onnx import contract, evaluation
+from vae_onnx.distributions import BERNOULLI
 from vae_onnx.errors import GraphError
 
 Number = Literal["float32", "int8"]
@@ -137,8 +138,10 @@ def losses(
 
     shape = model.image_shape
     x = origin.of_model(model.folder, model.metadata, shape, data_dir, dataset).test.x.numpy()
+    px = contract.likelihood(model.metadata) or BERNOULLI
     before, after = (
-        evaluation.losses(x, part.encode(x), part.decode)["total"] for part in (exact, rounded)
+        evaluation.losses(x, part.encode(x), part.decode, px=px)["total"]
+        for part in (exact, rounded)
     )
     return len(x), before, after
 

@@ -5,6 +5,7 @@ the pictures may stay in their archive.
 """
 
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ from vae_onnx.pictures import fitting
 CLASS: Final = "face"  # its attributes are no classes: there are 40 of each picture
 IMAGES: Final = "img_align_celeba"  # a folder, or an archive .zip
 PARTITION: Final = "list_eval_partition.txt"
+# What unpacking a damaged, cut or locked archive ends in.
+DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 _MD5: Final = {name: md5 for _, md5, name in CelebA.file_list}
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -58,7 +61,7 @@ def _square(get: Callable[[str], bytes], side: int) -> Callable[[str], Pixels]:
     def square(name: str) -> Pixels:
         try:
             rgb = reader.read(get(name), name=name).rgb
-        except (FileError, OSError, KeyError, zipfile.BadZipFile) as error:
+        except (FileError, OSError, KeyError, *DAMAGED) as error:
             raise DataError(f"{name} of celeba cannot be read: {error}; {_remedy()}") from error
         return fitting.fitted(rgb, side, side).transpose(2, 0, 1)
 
@@ -74,7 +77,7 @@ class _Contents:
             packed = folder / f"{IMAGES}.zip"
             try:
                 self._archive = zipfile.ZipFile(packed)
-            except (zipfile.BadZipFile, OSError) as error:
+            except (OSError, *DAMAGED) as error:
                 raise DataError(f"{packed} cannot be unpacked ({error}); {_remedy()}") from error
 
     def __enter__(self) -> "_Contents":

@@ -60,6 +60,8 @@ def ablate(
     """
     if config.train_on == "all":
         raise ConfigError("an ablation compares by images not trained on; leave out --train-on all")
+    if config.network != "mlp":
+        raise ConfigError("the variations are of the recipe of --network mlp")
     if page:
         markdown.fill(page, SECTION)
     configs = {name: replace(config, **changes) for name, changes in VARIATIONS.items()}

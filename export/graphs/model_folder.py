@@ -22,13 +22,14 @@ from export.config import Config
 from export.data.datasets import Split, one_of_each
 from export.graphs.freezing import PictureDecoder, to_onnx
 from export.graphs.parity import check_parity
-from export.networks.autoencoder import AE, VAE, codes, parameters
+from export.networks.autoencoder import AE, VAE, as_float, codes, parameters
 from export.report import evaluate
 from export.training import checkpoint, origin, record
 from vae_onnx.crossing import folder
 from vae_onnx.store import model_files
 
 EXAMPLES: Final = 16  # pictures of the strip
+COMPARED: Final = 10_000  # test images that graphs and torch are compared on, at the most
 
 
 def export_run(
@@ -57,19 +58,19 @@ def export_run(
     images = origin.of_run(run, config, data_dir, dataset)
     test = images.test
     metrics = evaluate.metrics(model, test)
-    z = codes(model, test.x)
+    z = codes(model, test.pixels)
     told = describe(config, model, metrics, codes(model, images.train.pixels), test.class_names)
     if images.fingerprint is not None:
         told["data"] = images.fingerprint.digest
     if licence is not None:
         told["licence"] = licence
 
-    x = test.x.reshape(-1, *model.image_shape)
+    x = as_float(test.pixels[:COMPARED]).reshape(-1, *model.image_shape)
     outputs = ["mu", "log_var"] if config.kind == "vae" else ["z"]
     encoder = to_onnx(model.encoder, "x", x, outputs, told | {"graph": "encoder"})
     decoder = to_onnx(PictureDecoder(model), "z", z, ["x_recon"], told | {"graph": "decoder"})
     check_parity(encoder, model.encoder, x)
-    check_parity(decoder, PictureDecoder(model), z)
+    check_parity(decoder, PictureDecoder(model), z[:COMPARED])
 
     graphs = {
         "encoder.onnx": encoder.SerializeToString(deterministic=True),
@@ -77,10 +78,9 @@ def export_run(
     }
     card = make_card(run, config, model, metrics, graphs)
     card |= {"data": told["data"]} if "data" in told else {}
-    others = {
-        model_files.HISTORY: (run / record.HISTORY).read_bytes(),
-        model_files.LATENTS: folder.latents(z.numpy(), test.labels.numpy()),
-    }
+    others = {model_files.HISTORY: (run / record.HISTORY).read_bytes()}
+    if len(config.latent_shape) == 1:
+        others[model_files.LATENTS] = folder.latents(z.numpy(), test.labels.numpy())
     if not drawn(config) and (strip := examples(model, test)) is not None:
         others[model_files.STRIP] = strip
     folder.write(out, graphs, card, others)
@@ -130,7 +130,7 @@ def examples(model: VAE | AE, test: Split) -> bytes | None:
     It is what a demo offers to begin with. None without Pillow.
     """
     chosen = one_of_each(test.labels.tolist())[:EXAMPLES]
-    x = test.x[chosen]
+    x = as_float(test.pixels[chosen])
     x_recon = evaluate.decoder(model)(codes(model, x).numpy())
     shape = (-1, *model.image_shape)
     return folder.strip(x.numpy().reshape(shape), x_recon.reshape(shape), EXAMPLES)

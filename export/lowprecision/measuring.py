@@ -15,7 +15,8 @@ from export.choices import DRAWS
 from export.errors import UserError
 from export.graphs.parity import BATCH_SIZES
 from export.lowprecision.opening import Model
-from vae_onnx import Decoder, Encoder, Posterior, evaluation
+from vae_onnx import Decoder, Encoder, Posterior, contract, evaluation
+from vae_onnx.distributions import BERNOULLI
 from vae_onnx.engine.graph import Array
 from vae_onnx.evaluation import Settings
 
@@ -39,7 +40,8 @@ def losses(model: Model, encoder: Encoder, decoder: Decoder) -> dict[str, Any]:
     codes = encoder.posterior(model.test) if encoder.kind == "vae" else encoder.encode(model.test)
     draws = model.card["metrics"].get("draws", DRAWS)
     settings = Settings(draws=draws, seed=model.card["metrics"].get("seed", SEED))
-    return evaluation.losses(model.test, codes, lambda z: decoder.graph(z)[0], settings)
+    px = contract.likelihood(model.graphs.metadata) or BERNOULLI
+    return evaluation.losses(model.test, codes, lambda z: decoder.graph(z)[0], settings, px)
 
 
 def check_batches(model: Model, encoder: Encoder, decoder: Decoder) -> None:

@@ -37,7 +37,7 @@ class GaussianEncoder(nn.Module):
         self.log_var = nn.Linear(hidden_dim, latent_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode x (N, 784) or (N, 1, 28, 28) to mu and log_var, (N, latent_dim) each."""
+        """Encode x (N, pixels) or (N, *image_shape) to mu and log_var, (N, latent_dim) each."""
         h = self.hidden(x.flatten(1)).relu()
         return self.mu(h), self.log_var(h)
 
@@ -51,7 +51,7 @@ class Encoder(nn.Module):
         self.z = nn.Linear(hidden_dim, latent_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode x (N, 784) or (N, 1, 28, 28) to z (N, latent_dim)."""
+        """Encode x (N, pixels) or (N, *image_shape) to z (N, latent_dim)."""
         z: Tensor = self.z(self.hidden(x.flatten(1)).relu())
         return z
 
@@ -65,6 +65,6 @@ class Decoder(nn.Module):
         self.logits = Large(hidden_dim, math.prod(image_shape))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Decode z (N, latent_dim) to logits (N, 784)."""
+        """Decode z (N, latent_dim) to logits (N, pixels)."""
         logits: Tensor = self.logits(self.hidden(z).relu())
         return logits

@@ -111,7 +111,7 @@ def evaluate(
         test.x.numpy(),
         encode(model, test),
         decoder(model),
-        test.labels.numpy(),
+        test.labels.numpy() if len(test.class_names) > 1 else None,
         settings,
         progress.track,
         likelihood(model),

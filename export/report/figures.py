@@ -16,7 +16,7 @@ from torch import Tensor
 import vae_onnx
 from export.data.datasets import Split, one_of_each
 from export.errors import ConfigError
-from export.networks.autoencoder import AE, VAE, codes
+from export.networks.autoencoder import AE, VAE, as_float, codes
 from export.training import origin, record
 from export.training.checkpoint import load_model
 from export.training.curves import STYLE, save, training_curves
@@ -28,6 +28,7 @@ EXAMPLES: Final = 10  # images that are shown with their reconstructions
 SAMPLES: Final = (10, 20)  # rows and columns of prior samples
 PAIRS, FRAMES = 5, 10  # of images to interpolate between, and pictures from one to the other
 GRID_SIDE: Final = 20
+SURVEYED: Final = 2000  # codes by which the principal directions are found, where there are more
 WRAPPED: Final = 12  # letters of a class's name in a line
 SPOTS: Final = 10_000  # square points that all spots of a map have together
 
@@ -101,11 +102,12 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
 
     Of more than two dimensions, the plane is that of the two principal directions of the codes.
     """
-    z = codes(model, test.x).flatten(1).numpy()
+    z = codes(model, test.pixels).flatten(1).numpy()
     names = ("latent dimension 1", "latent dimension 2")
     if z.shape[1] > 2:
         centred = z - z.mean(axis=0)
-        z = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        some = centred[np.random.default_rng(SEED).permutation(len(z))[:SURVEYED]]
+        z = centred @ np.linalg.svd(some, full_matrices=False)[2][:2].T
         names = ("first principal direction", "second principal direction")
     elif z.shape[1] == 1:
         z = np.pad(z, ((0, 0), (0, 1)))  # on a line
@@ -141,7 +143,7 @@ def latent_space(model: VAE | AE, test: Split) -> Figure:
 def reconstructions(vae: VAE, ae: AE, test: Split) -> Figure:
     """Images, of as many classes as there are, above what the AE and the VAE make of them."""
     chosen = one_of_each(test.labels.tolist())[:EXAMPLES]
-    x = test.x[chosen]
+    x = as_float(test.pixels[chosen])
     rows = {
         "original": _pictures(vae, x),
         "AE": _decode(ae, codes(ae, x)),
@@ -174,7 +176,7 @@ def prior_samples(vae: VAE) -> Figure:
 def interpolation(vae: VAE, test: Split) -> Figure:
     """Pairs of test images of different classes where there are, and what lies between them."""
     chosen = one_of_each(test.labels.tolist())[: 2 * PAIRS]
-    ends = codes(vae, test.x[chosen])
+    ends = codes(vae, test.pixels[chosen])
     half = len(chosen) // 2
     rows = []
     for start, end in zip(ends[:half], ends[half:], strict=False):

@@ -187,7 +187,8 @@ def losses_table(columns: Mapping[str, Run], published: Mapping[str, str]) -> st
 
 def _published(config: Config) -> Mapping[str, str]:
     """What was published of this model, if it was: the report has one size of it."""
-    if (config.hidden_dim, config.latent_dim) != (400, 2):
+    size = config.network, config.likelihood, config.hidden_dim, config.latent_dim
+    if size != ("mlp", "bernoulli", 400, 2):
         return {}
     return PUBLISHED.get((config.dataset, config.kind), {})
 

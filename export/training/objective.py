@@ -16,8 +16,9 @@ from export.networks.autoencoder import AE, VAE, reparameterize
 def recon(logits: Tensor, x: Tensor) -> Tensor:
     """Reconstruction term -log p(x | z) in nats, (..., N). Lower is better.
 
-    Bernoulli cross-entropy summed over pixels, from logits (..., N, 784), x (N, 784) in [0, 1]. For
-    grey pixels, which no Bernoulli variable can show, its minimum is the entropy of x and not zero.
+    Bernoulli cross-entropy summed over pixels, from logits (..., N, pixels), x (N, pixels) in
+    [0, 1]. For grey pixels, which no Bernoulli variable can show, its minimum is the entropy of x
+    and not zero.
     """
     cross_entropy: Tensor = _CrossEntropy.apply(logits, x)
     return cross_entropy

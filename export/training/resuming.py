@@ -36,6 +36,8 @@ def check(out: Path, config: Config, resume: bool) -> None:
     now = asdict(config)
     if before["dataset"].startswith(FOLDER) and config.dataset.startswith(FOLDER):
         del before["dataset"]  # it may have moved: what is in it, `load` sees
+    if config.precision == "auto":
+        del before["precision"]  # it goes on with what it began with
     trained = _trained(out)
     if trained == 0 or (before["schedule"] == "constant" and config.epochs >= trained):
         del before["epochs"]  # those that are trained were trained just so

@@ -35,11 +35,12 @@ Loader = Iterable[tuple[Tensor, Tensor]]
 
 @tuned()
 def section() -> str:
-    pictures = datasets.folder(None) / "emoji"
+    given = datasets.folder(None) / "emoji"
+    pictures = given if given.is_dir() else Path("data/emoji")  # where `make emoji` puts it
     short = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
     chosen = {"batch_size": BATCH, "input_noise": 0.0, "precision": short}
-    folder = {"dataset": f"folder:{pictures}", "colour": True, "image_size": SIDE}
-    config = Config(**{**CONV_RECIPES["best"], **folder, **chosen})
+    learned = {"dataset": f"folder:{pictures}", "colour": True, "image_size": SIDE}
+    config = Config(**{**CONV_RECIPES["best"], **learned, **chosen})
     x = datasets.load_train_validation(config)[0].pixels
     with tempfile.TemporaryDirectory() as folder:
         save(x, Path(folder))

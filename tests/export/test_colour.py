@@ -58,6 +58,32 @@ def test_all_makes_a_model_of_colour(made, kind):
         assert strip.size[1] == 32
 
 
+def test_all_goes_on_though_auto_has_become_a_precision(made, folder, capsys):
+    options = [*OPTIONS.split(), "--dataset", f"folder:{folder}", "--batch-size", "16"]
+    options += ["--mirror", "--shift", "1", "--out", str(made), "--device", "cpu", "--resume"]
+    assert main(["all", *options]) == 0
+    assert capsys.readouterr().out.count("is finished: all 2 epochs") == 2
+    assert record.read_config(made / "vae").precision in ("float32", "bfloat16")
+
+
+def test_a_map_of_codes_goes_all_the_way(folder, tmp_path):
+    options = "--network conv --colour --image-size 16 --width 8 --latent-dim 2 --latent-side 4"
+    out = tmp_path / "out"
+    dataset = ["--dataset", f"folder:{folder}", "--epochs", "1", "--device", "cpu"]
+    assert main(["all", *options.split(), *dataset, "--out", str(out)]) == 0
+    model = out / "models" / "discs-conv-vae-2x4x4d"
+    assert not (model / "latents.npz").exists()
+    vae = vae_onnx.load(model)
+    assert vae.latent_shape == (2, 4, 4)
+    x = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
+    assert vae.encode(x).shape == (3, 2, 4, 4)
+    assert vae.sample(2, np.random.default_rng(0)).shape == (2, 16, 16, 3)
+    quantized = ["quantize", str(model), "--dataset", f"folder:{folder}", "--precision", "float16"]
+    assert main(quantized) == 0
+    drawn = {path.name for path in (out / "figures").iterdir()}
+    assert {"VAE_latent_space_2d.png", "VAE_interpolation.png"} <= drawn
+
+
 def test_the_runtime_scores_such_a_model_as_the_training_side_does(made, folder):
     model = vae_onnx.load(made / "models" / "discs-conv-vae-3d")
     metrics = record.read_metrics(made / "vae")
@@ -135,3 +161,24 @@ def test_what_is_transparent_lies_on_the_ground_that_the_model_states(made, tmp_
     np.testing.assert_array_equal(codes[1], codes[3])
     padded = fitting.fitted(solid, 16, 16, "pad", "white")
     np.testing.assert_allclose(codes[1], vae_onnx.load(model).encode(padded), rtol=1e-5)
+
+
+def test_ink_that_is_turned_lies_on_the_ground_as_well(made, tmp_path):
+    """--invert turns all of a picture, and so what lies where nothing is drawn, to the ground."""
+    model = made / "models" / "discs-conv-ae-3d"
+    drawn = np.zeros((16, 16, 4), np.uint8)
+    drawn[4:12, 4:12] = (250, 20, 20, 255)
+    Image.fromarray(drawn).save(tmp_path / "drawn.png")
+    codes = {}
+    for option in ("--invert", "--no-invert"):
+        out = tmp_path / f"{option}.npy"
+        picture = str(tmp_path / "drawn.png")
+        assert runtime(["encode", str(model), picture, option, "-o", str(out)]) == 0
+        codes[option] = np.load(out)
+    white = np.full((16, 16, 3), 255, np.uint8)
+    seen = {"--no-invert": (250, 20, 20), "--invert": (5, 235, 235)}
+    for option, ink in seen.items():
+        expected = white.copy()
+        expected[4:12, 4:12] = ink
+        expected = vae_onnx.load(model).encode(expected)
+        np.testing.assert_allclose(codes[option], expected, rtol=1e-4, atol=1e-5)

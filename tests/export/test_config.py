@@ -3,6 +3,7 @@ import shlex
 
 import pytest
 
+from export.choices import DATASETS
 from export.config import Config, Recipe
 from export.errors import ConfigError
 
@@ -85,6 +86,7 @@ def test_flags_name_every_field_that_differs():
     ("options", "message"),
     [
         ({"dataset": "mnist", "colour": True}, "colour is of folder:PATH; mnist is grey"),
+        ({"dataset": "cifar10", "colour": True}, "cifar10 has its colours without it"),
         ({"dataset": "mnist", "ground": "black"}, "ground is of folder:PATH, not of mnist"),
         ({"dataset": "cifar10", "fit": "pad"}, "fit is of folder:PATH, not of cifar10"),
         ({"dataset": "cifar10", "image_size": 64}, "cifar10 has 32, got 64"),
@@ -110,3 +112,12 @@ def test_what_is_not_given_follows_from_the_pictures():
     assert Config(dataset="cifar10").image_shape == (3, 32, 32)
     assert Config(dataset="celeba", image_size=128).image_shape == (3, 128, 128)
     assert Config().likelihood == "bernoulli"
+
+
+@pytest.mark.parametrize("dataset", [*DATASETS, "folder:x"])
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_what_is_accepted_is_accepted_again(dataset, network):
+    """As `config.json` and checkpoints hold it, with all that was filled in."""
+    config = Config(dataset=dataset, network=network)
+    assert Config(**dataclasses.asdict(config)) == config
+    assert dataclasses.replace(config, epochs=3).epochs == 3

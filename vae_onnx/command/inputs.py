@@ -156,10 +156,14 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def _read(path: Path, invert: bool | None, ground: Ground | None = None) -> pictures.Picture:
-    """Read a picture; what is transparent is paper, of which --invert says that it is light."""
+    """Read a picture; what is transparent is paper, of which --invert says that it is light.
+
+    Of a model that states its ground it is that, once it is inverted.
+    """
     if invert is None:
         return pictures.read(path, ground=ground)
-    return pictures.read(path, ground="white" if invert else "black")
+    light = invert if ground is None else (ground == "white") != invert
+    return pictures.read(path, ground="white" if light else "black")
 
 
 def _rows(path: Path, images: npt.NDArray[Any], model: Autoencoder) -> Rows:

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
+import pytest
+
 from export.config import Config
+from export.errors import ConfigError
 from export.experiments import ablation
 from export.training import record
 
@@ -30,3 +33,9 @@ def test_variations_are_trained_once_and_compared(tmp_path, monkeypatch, capsys)
     capsys.readouterr()
     assert ablation.ablate(config, tmp_path / "runs", None, "cpu", None) == table
     assert capsys.readouterr().out.count("is finished") == 2
+
+
+def test_it_is_of_the_network_of_the_report(tmp_path):
+    with pytest.raises(ConfigError, match="of the recipe of --network mlp"):
+        ablation.ablate(Config(network="conv"), tmp_path, None, "cpu", None)
+    assert not any(tmp_path.iterdir())
