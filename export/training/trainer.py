@@ -106,9 +106,8 @@ class Trainer:
             generator=torch.Generator().manual_seed(NOISE_SEED),
         ).to(x.device)
         steps = _Steps(group)
-        for images, noise in zip(
-            torch.split(x, BATCH), torch.split(eps, BATCH, dim=1), strict=True
-        ):
+        rows = max(1, BATCH // config.k)  # each is decoded k times
+        for images, noise in zip(torch.split(x, rows), torch.split(eps, rows, dim=1), strict=True):
             share, counted = group.share(len(images))
             images = as_float(images)
             batch = Batch(images, images, noise).part(share)

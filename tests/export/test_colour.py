@@ -182,3 +182,17 @@ def test_ink_that_is_turned_lies_on_the_ground_as_well(made, tmp_path):
         expected[4:12, 4:12] = ink
         expected = vae_onnx.load(model).encode(expected)
         np.testing.assert_allclose(codes[option], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_network_of_the_report_in_colour_is_measured_by_its_gaussian(folder, tmp_path):
+    run, model = tmp_path / "run", tmp_path / "model"
+    options = "--colour --image-size 16 --hidden-dim 8 --epochs 1 --batch-size 16 --device cpu"
+    dataset = ["--dataset", f"folder:{folder}"]
+    assert main(["train", *options.split(), *dataset, "--out", str(run)]) == 0
+    assert main(["onnx", str(run), "--out", str(model)]) == 0
+    quantized = ["quantize", str(model), *dataset, "--precision", "float16", "--limit", "100"]
+    assert main(quantized) == 0
+    card = json.loads((model / "card.json").read_text("utf-8"))
+    before, after = card["metrics"], card["variants"]["float16"]["metrics"]
+    assert after["bits_per_dim"] == pytest.approx(before["bits_per_dim"], abs=0.01)
+    assert after["total"] == pytest.approx(before["total"], abs=5)
