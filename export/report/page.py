@@ -64,8 +64,9 @@ that their validation losses are of images they have seen."""
 NOT_SEEN: Final = " That is not so for the runs by the report's recipe."
 
 CONVOLUTIONS: Final = """\
-`--network conv` beside the report's network, at the same numbers of latent dimensions. These did
-not see the validation images, by which the epoch was chosen."""
+`--network conv` beside the report's network, at the same numbers of latent dimensions. Where the
+table does not say otherwise, these did not see the validation images, by which the epoch was
+chosen."""
 
 OWN: Final = """\
 These are pictures of a folder, not the images of above; {images:,} of them are tested with."""
