@@ -82,6 +82,11 @@ class Pictures:
         return channels, side, side
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the images are ink on paper: those of the known grey data sets."""
+        return self.dataset in DATASETS and self.image_shape[0] == GREY
+
+    @property
     def dataset_name(self) -> str:
         """What to call the data set: a folder by its name, for a path is nobody's business."""
         if not self.dataset.startswith(FOLDER):

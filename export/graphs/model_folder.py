@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 import vae_onnx
-from export.choices import DATASETS, GREY
+from export.choices import DATASETS
 from export.config import Config
 from export.data.datasets import Split, one_of_each
 from export.graphs.freezing import PictureDecoder, to_onnx
@@ -81,7 +81,7 @@ def export_run(
     others = {model_files.HISTORY: (run / record.HISTORY).read_bytes()}
     if len(config.latent_shape) == 1:
         others[model_files.LATENTS] = folder.latents(z.numpy(), test.labels.numpy())
-    if not drawn(config) and (strip := examples(model, test)) is not None:
+    if not config.is_drawn and (strip := examples(model, test)) is not None:
         others[model_files.STRIP] = strip
     folder.write(out, graphs, card, others)
     print(f"{config.model_name}: encoder.onnx and decoder.onnx agree with torch, written to {out}")
@@ -96,7 +96,6 @@ def describe(
 ) -> dict[str, str]:
     """Return what both graphs say of the model, for a host that has nothing but the file."""
     known = config.dataset in DATASETS
-    ink = drawn(config)
     channels = z_train.movedim(1, -1).reshape(-1, z_train.shape[1])  # of a map, over all its places
     low, high = np.quantile(channels.numpy(), (0.01, 0.99), axis=0).round(4).tolist()
     told = {
@@ -105,7 +104,7 @@ def describe(
         "dataset": config.public().dataset,  # "folder:mnist" for pictures in a folder called mnist
         "class_names": json.dumps(class_names),
         "pixel_range": "0.0 to 1.0",
-        "polarity": "0.0 paper, 1.0 ink" if ink else "0.0 black, 1.0 white",
+        "polarity": "0.0 paper, 1.0 ink" if config.is_drawn else "0.0 black, 1.0 white",
         "prior": "N(0, I)" if config.kind == "vae" else "none",
         **likelihood(model),
         **how_read(config),
@@ -117,11 +116,6 @@ def describe(
     parts = ("total", "recon", "kld") if config.kind == "vae" else ("total", "recon")
     nats = {f"test_{part}": f"{metrics[part]:.2f}" for part in parts}
     return told | nats
-
-
-def drawn(config: Config) -> bool:
-    """Whether the images are ink on paper: those of the known grey data sets."""
-    return config.dataset in DATASETS and config.image_shape[0] == GREY
 
 
 def examples(model: VAE | AE, test: Split) -> bytes | None:

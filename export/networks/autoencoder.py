@@ -12,8 +12,8 @@ FIRST_SIGMA: Final = 0.2  # of pixels about pictures of one grey; it is learned
 ImageShape = tuple[int, int, int]  # channels, height, width
 
 
-class VAE(nn.Module):
-    """Variational autoencoder with a Gaussian posterior and a standard normal prior."""
+class _Autoencoder(nn.Module):
+    """What a VAE and an AE have in common: all but what the encoder gives."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class VAE(nn.Module):
         """Put a model together.
 
         Args:
-            encoder: x to mu and log_var, (N, *latent_shape) each.
+            encoder: x to mu and log_var of a VAE, (N, *latent_shape) each, or to z of an AE.
             decoder: z (N, *latent_shape) to logits (N, pixels); its layer `hidden` reads z.
             image_shape: (channels, height, width).
             latent_shape: of the code of one image.
@@ -36,12 +36,17 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         self.image_shape, self.latent_shape = image_shape, latent_shape
-        self.log_sigma = _log_sigma() if gaussian else None
+        first = torch.tensor(math.log(FIRST_SIGMA))
+        self.log_sigma = nn.Parameter(first) if gaussian else None
 
     @property
     def latent_dim(self) -> int:
         """Numbers in the code of one image."""
         return math.prod(self.latent_shape)
+
+
+class VAE(_Autoencoder):
+    """Variational autoencoder with a Gaussian posterior and a standard normal prior."""
 
     def forward(self, x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruct x through one posterior sample an image.
@@ -58,37 +63,13 @@ class VAE(nn.Module):
         return self.decoder(reparameterize(mu, log_var, eps)), mu, log_var
 
 
-class AE(nn.Module):
+class AE(_Autoencoder):
     """Plain autoencoder: the VAE without noise and without prior."""
-
-    def __init__(
-        self,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        image_shape: ImageShape,
-        latent_shape: tuple[int, ...],
-        *,
-        gaussian: bool = False,
-    ) -> None:
-        """Put a model together; the arguments are a VAE's, but for an encoder of x to z."""
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-        self.image_shape, self.latent_shape = image_shape, latent_shape
-        self.log_sigma = _log_sigma() if gaussian else None
-
-    @property
-    def latent_dim(self) -> int:
-        """Numbers in the code of one image."""
-        return math.prod(self.latent_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, pixels) or (N, *image_shape) as logits (N, pixels)."""
         logits: Tensor = self.decoder(self.encoder(x))
         return logits
-
-
-def _log_sigma() -> nn.Parameter:
-    return nn.Parameter(torch.tensor(math.log(FIRST_SIGMA)))
 
 
 def reparameterize(mu: Tensor, log_var: Tensor, eps: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export import markdown, writing
-from export.choices import DATASETS, GREY, KINDS
+from export.choices import GREY, KINDS
 from export.config import Config
 from export.networks.autoencoder import parameters
 from export.networks.building import build
@@ -66,8 +66,7 @@ def pictures(config: Config) -> str:
 
 def purpose(config: Config) -> str:
     """Say what a model may be used for."""
-    ink = config.dataset in DATASETS and config.image_shape[0] == GREY
-    paper = "light ink on dark paper" if ink else "0 for black"
+    paper = "light ink on dark paper" if config.is_drawn else "0 for black"
     return (
         f"Images of {pictures(config)} in [0, 1], {paper}, like "
         "those it was trained on. Whatever else it is shown, it explains as one of those; "
