@@ -58,6 +58,7 @@ class Encoder:
         if len(shapes) > 1:
             raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(map(str, shapes))}")
         (self.latent_shape,) = shapes
+        self._code = list(graph.outputs).index("z" if self.kind == "ae" else "mu")
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -79,7 +80,7 @@ class Encoder:
             InputTypeError: The dtype is neither uint8 nor float.
             InputError: Wrong shape or range, NaN, or no image.
         """
-        return self._run(images)["z" if self.kind == "ae" else "mu"]
+        return self._run(images)[self._code]
 
     def posterior(self, images: npt.ArrayLike) -> Posterior:
         """Return the VAE's q(z | x); images as in `encode`.
@@ -90,17 +91,16 @@ class Encoder:
         """
         if self.kind == "ae":
             raise InputTypeError("an AE has no posterior: its code is a point; use encode()")
-        return Posterior(**self._run(images))
+        return Posterior(**dict(zip(self.graph.outputs, self._run(images), strict=True)))
 
     def as_batch(self, images: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return images as (N, channels, height, width), unscaled; errors as in `encode`."""
         return as_batch(images, self.image_shape, self.size_multiple)
 
-    def _run(self, images: npt.ArrayLike) -> dict[str, Array]:
-        batch = self.as_batch(images)
+    def _run(self, images: npt.ArrayLike) -> list[Array]:
+        batch = as_batch(images, self.image_shape, self.size_multiple)
         try:
-            outputs = self.graph.batched(batch, scale)
+            return self.graph.batched(batch, scale)
         except InputError:  # of some rows; the remedy is to follow from all
             check_range(batch, "images", checks.expression(images, "images"))
             raise
-        return dict(zip(self.graph.outputs, outputs, strict=True))

@@ -46,9 +46,9 @@ def load(
         strict: Refuse a device that leaves some nodes of a graph to the CPU.
         threads: How many share the work on a large batch; by default all that there are.
         precision: "float32", or a variant that the model has: "int8", "float16".
-        spin: Let onnxruntime's threads go on waiting actively for 45 ms after each call, for a loop
-            of single pictures that take 0.5 ms or more: the next call finds them awake. In that
-            time every thread but the caller's keeps a core busy. Changes no bit of a result.
+        spin: Let onnxruntime's threads go on waiting actively for 45 ms after each call, for small
+            calls in a loop: the next one finds them awake. In that time every thread but the
+            caller's keeps a core busy. Changes no bit of a result.
         offline: Take a model of the Hub from the cache and ask nobody; names and folders never do.
 
     Raises:

@@ -20,7 +20,7 @@ from vae_onnx.engine import threads as workers
 from vae_onnx.engine.device import Device
 from vae_onnx.engine.reopening import Reopening
 from vae_onnx.engine.sizes import ANY, Sizes
-from vae_onnx.engine.wide import Trial, WideSession
+from vae_onnx.engine.wide import Second, Trial, WideSession
 from vae_onnx.errors import (
     ClosedError,
     DeviceError,
@@ -33,7 +33,8 @@ Array = npt.NDArray[np.float32]
 CONTROL_FLOW: Final = frozenset(("If", "Loop", "Scan"))  # what holds graphs of its own
 LARGEST: Final = 2**28  # numbers of an image or picture: a gigabyte
 WIDE: Final = 2**18  # bytes of a row, of which threads share the inside rather than several rows
-LIGHT: Final = 2**25  # bytes of a file that may be in memory twice, for single rows
+LIGHT: Final = 2**25  # bytes of a file that may be in memory twice, once for each kind of session
+SHARED: Final = 2  # times what all threads compute at once: more rows are better cut into blocks
 DEVICE_ROWS: Final = 8192  # that a device other than the CPU computes at once, where they are small
 DEVICE_BYTES: Final = 2**25  # of such a block
 
@@ -101,13 +102,15 @@ class Graph:
         self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
         self._rows = [_row(port) for port in (*self.inputs.values(), *self.outputs.values())]
         self._single, self._is_slow = self._session, False
+        self._second: Second | None = None
         if self.device.on_cpu and self.threads > 1:
-            if not sizes.in_bytes(self._rows) < WIDE:
-                # Two sessions at once would need twice the memory.
+            if self.device.spin or not sizes.in_bytes(self._rows) < WIDE:
+                # Two sessions at once would need twice the memory, and the one that spins a core.
                 self._session = self._single = session = None
                 self._session = self._single = self._open_wide()
             elif len(content) <= LIGHT:
-                self._single = Trial(session, self._open_wide, self._settle)
+                self._second = Second(session, self._open_wide)
+                self._single = Trial(session, self._second, self._settle)
         self._few = self._usual()
 
     @property
@@ -118,6 +121,7 @@ class Graph:
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""
         self._session = self._single = _Closed(self.path)
+        self._second = None
 
     def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
         if isinstance(self._session, _Closed):
@@ -133,11 +137,7 @@ class Graph:
         Raises:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
-        try:
-            outputs: list[Array] = self._single.run(self._names, {self._input: value})
-        except Exception as error:  # onnxruntime's errors share no base class
-            self._fail(f"{value.dtype} {list(value.shape)}", error)
-        return outputs
+        return self._run(self._single, value)
 
     def batched(
         self,
@@ -160,11 +160,11 @@ class Graph:
             GraphError: The graph contradicts itself, which shows only when it runs.
         """
         few = len(batch) <= (self._few or self._alone(batch.shape[1:]))
+        if few and make is None:
+            return self._run(self._single, prepare(batch))
         if few or not all(map(sizes.are_fixed, self._rows)):
             done = len(batch) if few else 1
             first = self(prepare(batch[:done]))
-            if few and make is None:
-                return first
             shapes = [output.shape[1:] for output in first]
         else:
             done, first, shapes = 0, [], self._rows[1:]
@@ -205,9 +205,13 @@ class Graph:
         row_bytes = sizes.in_bytes([row, *self._rows[1:]])
         if not self.device.on_cpu:
             return _device_rows(row_bytes)
-        if self._is_wide:
-            return 1
-        return workers.alone(self.threads, row_bytes, self._fewest(row_bytes))
+        if self._is_wide or self.threads == 1:
+            return self._at_once(row_bytes)
+        return max(1, self._fewest(row_bytes) - 1)
+
+    def _at_once(self, row_bytes: float) -> int:
+        """Return how many rows are best computed in one call, of all threads where it is wide."""
+        return 1 if row_bytes >= WIDE else self.threads * workers.at_once(row_bytes)
 
     def _run_blocks(
         self,
@@ -217,14 +221,21 @@ class Graph:
     ) -> None:
         """Run the graph on a batch and let it write to the outputs, on all threads."""
         row_bytes = sizes.in_bytes([batch.shape[1:], *(output.shape[1:] for output in outputs)])
+        at_once = self._at_once(row_bytes) if self.device.on_cpu else _device_rows(row_bytes)
+        if self._second and len(batch) <= SHARED * at_once:
+            value = prepare(batch)
+            if wide := self._wide_for(value):
+                self._run_into(wide, value, outputs)
+                return
         if not self.device.on_cpu or self._is_wide:
-            size = 1 if self._is_wide else _device_rows(row_bytes)
-            blocks = [slice(start, start + size) for start in range(0, len(batch), size)]
+            blocks = [slice(start, start + at_once) for start in range(0, len(batch), at_once)]
         else:
             fewest = self._fewest(row_bytes)
             blocks = workers.blocks(len(batch), self.threads, row_bytes, fewest)
         workers.each(
-            lambda rows: self._run_into(prepare(batch[rows]), [each[rows] for each in outputs]),
+            lambda rows: self._run_into(
+                self._session, prepare(batch[rows]), [each[rows] for each in outputs]
+            ),
             blocks,
             1 if self._is_wide else self.threads,
         )
@@ -235,6 +246,14 @@ class Graph:
 
     def _fewest(self, row_bytes: float) -> int:
         return 1 if self._is_slow else workers.least(row_bytes)
+
+    def _wide_for(self, value: Array) -> WideSession | None:
+        """Return the session whose threads share the rows of one call, if its bits are the same."""
+        assert self._second
+        try:
+            return self._second.on(self._names, {self._input: value})
+        except Exception as error:  # onnxruntime's errors share no base class
+            self._fail(f"{value.dtype} {list(value.shape)}", error)
 
     def _open_wide(self) -> WideSession:
         return WideSession(lambda: self.device.open(reading.read(self.path), self.threads)[0])
@@ -248,18 +267,25 @@ class Graph:
     def _is_wide(self) -> bool:
         return isinstance(self._session, WideSession)
 
-    def _run_into(self, value: Array, outputs: list[Array]) -> None:
+    def _run(self, session: Any, value: npt.NDArray[Any]) -> list[Array]:
+        try:
+            outputs: list[Array] = session.run(self._names, {self._input: value})
+        except Exception as error:  # onnxruntime's errors share no base class
+            self._fail(f"{value.dtype} {list(value.shape)}", error)
+        return outputs
+
+    def _run_into(self, session: Any, value: Array, outputs: list[Array]) -> None:
         """Run the graph on one block and let it write to the outputs."""
         if not all(output.flags.c_contiguous for output in outputs):
-            for output, rows in zip(outputs, self(value), strict=True):
+            for output, rows in zip(outputs, self._run(session, value), strict=True):
                 output[...] = rows
             return
-        binding = self._session.io_binding()
+        binding = session.io_binding()
         binding.bind_input(self._input, "cpu", 0, np.float32, value.shape, value.ctypes.data)
         for name, output in zip(self._names, outputs, strict=True):
             binding.bind_output(name, "cpu", 0, np.float32, output.shape, output.ctypes.data)
         try:
-            self._session.run_with_iobinding(binding)
+            session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.dtype} {list(value.shape)}", error)
 

@@ -21,7 +21,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 BLOCK = 256  # rows that are computed at once, where they are small
 BYTES = 2**20  # of such a block: what it needs stays in a core's cache
 MOST = 2**16  # threads
-LEAST = 64  # rows for which another thread is worth waking, where they are small
+LEAST = 32  # rows for which another thread is worth waking, where they are small
 
 
 def available() -> int:
@@ -96,12 +96,7 @@ def at_once(row_bytes: float) -> int:
 
 def least(row_bytes: float) -> int:
     """Return for how many rows of that size another thread is worth waking, at least 1."""
-    return int(max(1, min(LEAST, BYTES // (4 * row_bytes))))
-
-
-def alone(threads: int, row_bytes: float, fewest: int) -> int:
-    """Return how many rows at most are best computed by whoever asks: `blocks` makes one block."""
-    return at_once(row_bytes) if threads == 1 else 2 * fewest - 1
+    return int(max(1, min(LEAST, BYTES // (8 * row_bytes))))
 
 
 def blocks(rows: int, threads: int, row_bytes: float = 1, fewest: int = LEAST) -> list[slice]:

@@ -1,9 +1,11 @@
-"""A session of onnxruntime whose own threads share the work within one row, and when it is used.
+"""Sessions of onnxruntime whose own threads share the work of one call, and when they are used.
 
-So large is a row of a picture of 512x512 that a block of several would only need more memory, and
-that the threads are better kept busy inside it: `Graph` opens no other session then. Of rows that
-are smaller it is tried at the first call with a single one; several are shared out as ever. The
-bits are the same, for no sum is divided.
+Waking a thread within onnxruntime takes less than waking one of Python's. So a call of some dozen
+to a thousand small rows goes to such a session as a whole; what is more is cut into blocks that
+stay in the caches, which threads of Python share out (`threads`). A row of a picture of 512x512 is
+so large that the threads are better kept busy inside it: `Graph` opens no other session then. Of
+rows that are smaller it is tried at the first call with a single one. The bits are the same, for no
+sum is divided; that is seen once before a session is used beside another.
 """
 
 from __future__ import annotations
@@ -12,14 +14,15 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
 
-SLOW: Final = 5e-4  # seconds that a row takes, from which a thread is worth waking for its part
+SLOW: Final = 1e-4  # seconds that a row takes, from which a thread is worth waking for its part
 LONG: Final = 2e-2  # from which that is beyond doubt
-BETTER: Final = 0.9  # of the time, at most, for which a second session is kept
+BETTER: Final = 0.9  # of the time, at most, for which single rows go to a second session
 TRIED: Final = 5  # times in turns
 
 _open: weakref.WeakSet[WideSession] = weakref.WeakSet()
@@ -50,31 +53,49 @@ class WideSession:
         self._session = None
 
 
+class Second:
+    """A wide session beside one of one thread, opened when it is first of use.
+
+    Args:
+        session: Of one thread.
+        open_wide: Makes one of several.
+    """
+
+    def __init__(self, session: Any, open_wide: Callable[[], WideSession]) -> None:
+        self._session, self._open_wide = session, open_wide
+        self._seen = False
+        self._wide: WideSession | None = None
+
+    def on(self, names: Sequence[str], feeds: Mapping[str, Any]) -> WideSession | None:
+        """Return the wide session; None where its bits are others, which the first call tells."""
+        if not self._seen:
+            wide = self._open_wide()
+            ours, theirs = (each.run(names, feeds) for each in (self._session, wide))
+            same = all(map(partial(np.array_equal, equal_nan=True), ours, theirs))
+            self._wide, self._seen = wide if same else None, True
+        return self._wide
+
+
 class Trial:
     """Stands where a session does until the first single row, whose time decides what is best.
 
     Args:
         session: Of one thread.
-        open_wide: Makes one of several.
+        second: The one beside it.
         settle: Is told which to use for single rows, and whether these are slow.
     """
 
-    def __init__(
-        self,
-        session: Any,
-        open_wide: Callable[[], WideSession],
-        settle: Callable[[Any, bool], None],
-    ) -> None:
-        self._session, self._open_wide, self._settle = session, open_wide, settle
+    def __init__(self, session: Any, second: Second, settle: Callable[[Any, bool], None]) -> None:
+        self._session, self._second, self._settle = session, second, settle
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Any]) -> list[Any]:
         """Run the session, and try the other one where this is for a single row."""
         outputs: list[Any] = self._session.run(names, feeds)
         if all(len(value) == 1 for value in feeds.values()):
-            self._decide(names, feeds, outputs)
+            self._decide(names, feeds)
         return outputs
 
-    def _decide(self, names: Sequence[str], feeds: Mapping[str, Any], outputs: list[Any]) -> None:
+    def _decide(self, names: Sequence[str], feeds: Mapping[str, Any]) -> None:
         def seconds(session: Any) -> float:
             start = time.perf_counter()
             session.run(names, feeds)
@@ -84,13 +105,12 @@ class Trial:
         if alone < SLOW:
             self._settle(self._session, False)
             return
-        wide = self._open_wide()
-        better = all(map(np.array_equal, wide.run(names, feeds), outputs))
-        if better and alone < LONG:
+        wide = self._second.on(names, feeds)
+        if wide and alone < LONG:
             times = [(seconds(self._session), seconds(wide)) for _ in range(TRIED)]
             one, many = map(min, zip(*times, strict=True))
-            better = many <= BETTER * one
-        self._settle(wide if better else self._session, True)
+            wide = wide if many <= BETTER * one else None
+        self._settle(wide or self._session, True)
 
 
 def _after_fork() -> None:

@@ -16,6 +16,9 @@ from vae_onnx.pictures import remedies
 
 Shape = tuple[int, int, int]  # channels, height, width; -1 is any that fits
 
+UINT8: Final = np.dtype(np.uint8)  # to compare with, quicker than a type
+FLOAT32: Final = np.dtype(np.float32)
+BITS: Final = np.dtype(np.uint32)
 # The bits of 1.0. Those of the float32 numbers below, down to 0.0, are less, all others are more.
 ONE: Final = int(np.float32(1).view(np.uint32))
 
@@ -62,10 +65,11 @@ def scale(batch: npt.NDArray[Any]) -> Array:
     Raises:
         InputError: A value is out of range.
     """
-    if batch.dtype == np.uint8:
-        return batch.astype(np.float32, order="C") / np.float32(255)
+    if batch.dtype == UINT8:
+        x = batch.astype(np.float32, order="C")
+        return np.divide(x, np.float32(255), out=x)
     check_range(batch, "images", "images")
-    return np.ascontiguousarray(batch, dtype=np.float32)
+    return np.ascontiguousarray(batch, FLOAT32)
 
 
 def from_x(x: Array) -> Array:
@@ -126,7 +130,7 @@ def _as_array(images: npt.ArrayLike, channels: int) -> npt.NDArray[Any]:
     array = checks.array(images, "images")
     if array is not images:
         _check_mode(images, array, channels)
-    if array.dtype != np.uint8 and array.dtype.kind != "f":
+    if array.dtype.kind != "f" and array.dtype != UINT8:
         it = checks.expression(images, "images")
         raise InputTypeError(
             f"images must be {TAKEN}, got {array.dtype}"
@@ -236,7 +240,7 @@ def check_range(array: npt.NDArray[Any], name: str, it: str) -> None:
     Raises:
         InputError: A value is out of range or NaN; the remedy follows from all of them.
     """
-    if array.dtype == np.float32 and array.size and array.view(np.uint32).max() <= ONE:
+    if array.dtype == FLOAT32 and array.size and np.maximum.reduce(array.view(BITS), None) <= ONE:
         return
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if low >= 0 and high <= 1:

@@ -100,6 +100,49 @@ def test_it_is_let_go_where_it_is_not(tried):
         model.decode(np.zeros((1, 16)))
 
 
+@pytest.mark.parametrize("spin", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_bits_are_those_of_one_thread_at_every_size(spin, precision):
+    alone = vae_onnx.load("mnist-vae", threads=1, precision=precision)
+    model = vae_onnx.load("mnist-vae", threads=2, precision=precision, spin=spin)
+    x = np.random.default_rng(0).random((2100, 28, 28), np.float32)
+    z, pictures = alone.encode(x), alone.decode(alone.encode(x))
+    for n in (1, 2, 31, 32, 33, 63, 64, 255, 256, 257, 511, 512, 1024, 1025, 2100):
+        np.testing.assert_array_equal(model.encode(x[:n]), alone.encode(x[:n]))
+        np.testing.assert_array_equal(model.decode(z[:n]), alone.decode(z[:n]))
+    np.testing.assert_allclose(model.decode(z), pictures, atol=1e-6)
+    sessions = {type(model.decoder.graph._session), type(model.encoder.graph._session)}
+    assert (WideSession in sessions) == spin
+
+
+def test_some_dozen_rows_are_shared_out_by_a_second_session(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a thread of Python was asked")
+
+    monkeypatch.setattr(graph.workers, "blocks", refuse)
+    model = vae_onnx.load("mnist-vae", threads=2)
+    second = model.decoder.graph._second
+    for n, opened in ((31, False), (32, True), (1024, True)):
+        model.decode(np.zeros((n, 2)))
+        assert (second._wide is not None) == opened
+    with pytest.raises(AssertionError, match="Python"):
+        model.decode(np.zeros((1025, 2)))
+
+
+def test_a_session_whose_bits_are_others_is_not_used(monkeypatch):
+    class Other(WideSession):
+        def run(self, names, feeds):
+            return [output + 1 for output in self._session.run(names, feeds)]
+
+    monkeypatch.setattr(graph, "WideSession", Other)
+    model = vae_onnx.load("mnist-vae", threads=2)
+    z = np.random.default_rng(0).standard_normal((100, 2), np.float32)
+    expected = vae_onnx.load("mnist-vae", threads=1).decode(z)
+    for _ in range(2):
+        np.testing.assert_array_equal(model.decode(z), expected)
+    assert model.decoder.graph._second._wide is None
+
+
 def test_closed_is_closed(wide):
     wide.close()
     with pytest.raises(vae_onnx.ClosedError):
