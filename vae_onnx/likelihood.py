@@ -101,7 +101,7 @@ def elbo(
         InputError: x, the posterior and the pictures do not belong together, or draws is below 1.
     """
     rows = _samples(x, posterior, rng, draws, track, "elbo")
-    means = [-_log_px_given_z(x[some], z, decode, px).mean(axis=1) for some, z, _ in rows]
+    means = [-log_px_given_z(x[some], z, decode, px).mean(axis=1) for some, z, _ in rows]
     return Elbo(np.concatenate(means), kld(posterior))
 
 
@@ -137,7 +137,7 @@ def log_px_importance(
         log_var = posterior.log_var[some, np.newaxis]
         log_ratio = 0.5 * (eps.astype(np.float64) ** 2 + log_var - z.astype(np.float64) ** 2)
         log_ratio = log_ratio.reshape(*log_ratio.shape[:2], -1).sum(axis=2)
-        log_weights = _log_px_given_z(x[some], z, decode, px) + log_ratio
+        log_weights = log_px_given_z(x[some], z, decode, px) + log_ratio
         estimates.append(_log_sum_exp(log_weights) - math.log(k))
     return np.concatenate(estimates)
 
@@ -219,7 +219,7 @@ def _samples(
         yield some, posterior.mu[some, np.newaxis] + sigma[some, np.newaxis] * eps, eps
 
 
-def _log_px_given_z(x: Array, z: Array, decode: Decode, px: Likelihood) -> Float64:
+def log_px_given_z(x: Array, z: Array, decode: Decode, px: Likelihood) -> Float64:
     """Return log p(x | z) in nats, (N, draws), of images x at z (N, draws, *latent_shape)."""
     count, draws, *latent_shape = z.shape
     rows, pixels = z.reshape(-1, *latent_shape), _flat(x)
