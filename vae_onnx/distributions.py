@@ -43,6 +43,19 @@ class Bernoulli:
         total: Array = np.einsum("np,np->n", pixels, logits) + log_not_p.sum(axis=1)
         return total.astype(np.float64)
 
+    def floor(self, pixels: Array) -> Float64:
+        """Return the least that -log p(x | z) can be for pixels (N, pixels), in nats, (N,).
+
+        Their entropy, at means that are the pixels themselves: 0 for black and white alone, and
+        above 0 for grey.
+        """
+        p = pixels.astype(np.float64)
+        inner = (p > 0) & (p < 1)
+        p = np.where(inner, p, 0.5)
+        entropy = np.where(inner, -p * np.log(p) - (1 - p) * np.log1p(-p), 0)
+        result: Float64 = entropy.sum(axis=1)
+        return result
+
 
 @dataclass(frozen=True)
 class Gaussian:

@@ -157,8 +157,9 @@ def losses(
 
     Returns:
         "images", for a VAE "draws" and "seed"; the means over the images "total", "recon" and for
-        a VAE "kld"; "standard_error" of the total over the images; of a Gaussian p(x | z)
-        "bits_per_dim", the total as bits a pixel and channel of 8 bits.
+        a VAE "kld"; "standard_error" of the total over the images; of a Bernoulli p(x | z) "floor",
+        the entropy of the pixels, below which no total can be; of a Gaussian one "bits_per_dim",
+        the total as bits a pixel and channel of 8 bits.
     """
     return _losses(x, codes, decode, settings or Settings(), None, px)[0]
 
@@ -237,6 +238,7 @@ def table(name: str, result: dict[str, Any]) -> str:
         "total": "total = -ELBO" if vae else "total = recon",
         **parts,
         "bits_per_dim": "total in bits per dimension of 8-bit pixels",
+        "floor": "entropy of the pixels, the least any model can reach",
         "log_px_importance": f"log p(x), importance-weighted, k = {result.get('k')}",
         "log_px": "log p(x), exact",
         "inference_gap": "inference gap, log p(x) - ELBO",
@@ -273,14 +275,18 @@ def _losses(
         parts = {"recon": elbo.recon, "kld": elbo.kld}
         noise = {"draws": settings.draws, "seed": settings.seed}
     else:
-        rows = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
-        recon = [likelihood.recon(x[some], decode(codes[some]), px) for some in rows]
+        blocks = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
+        recon = [likelihood.recon(x[some], decode(codes[some]), px) for some in blocks]
         parts, noise = {"recon": np.concatenate(recon)}, {}
     total = sum(parts.values(), np.zeros(len(x)))
     means = {name: float(values.mean()) for name, values in parts.items()}
     figures = {"total": float(total.mean()), **means, "standard_error": _standard_error(total)}
     if isinstance(px, Gaussian):
         figures["bits_per_dim"] = px.bits_per_dim(figures["total"], math.prod(x.shape[1:]))
+    else:
+        rows = [x[start : start + ROWS] for start in range(0, len(x), ROWS)]
+        floors = [px.floor(some.reshape(len(some), -1)) for some in rows]
+        figures["floor"] = float(np.concatenate(floors).mean())
     return {"images": len(x), **noise, **figures}, -total
 
 

@@ -39,6 +39,7 @@ def table(compared: Sequence[Run]) -> str:
     """Lay out runs as columns of a Markdown table; losses in nats per image."""
     columns = [_column(run) for run in compared]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    rows = [row for row in rows if set(row[1:]) != {"-"}]  # what none of them has
     return markdown.table(["nats per image", *(run.folder.as_posix() for run in compared)], rows)
 
 
@@ -46,6 +47,7 @@ def _column(run: Run) -> dict[str, str]:
     best = record.best_epoch(run.history)
     seconds = sum(entry["seconds"] for entry in run.history) / len(run.history)
     metrics = run.metrics
+    has = metrics.keys()
     return {
         "model": run.config.model_name,
         "parameters": f"{parameters(build(run.config)):,}",
@@ -56,6 +58,15 @@ def _column(run: Run) -> dict[str, str]:
         "test, total": f"{metrics['total']:.2f} ± {metrics['standard_error']:.2f}",
         "test, recon": f"{metrics['recon']:.2f}",
         "test, kld": f"{metrics['kld']:.2f}" if "kld" in metrics else "-",
-        "test, squared error per pixel": f"{metrics['mse']:.4f}" if "mse" in metrics else "-",
+        "test, exact -log p(x)": f"{-metrics['log_px']:.2f}" if "log_px" in has else "-",
+        "test, inference gap": f"{metrics['inference_gap']:.2f}" if "inference_gap" in has else "-",
+        "test, active units": str(metrics.get("active_units", "-")),
+        "the floor: entropy of the test pixels": f"{metrics['floor']:.2f}"
+        if "floor" in has
+        else "-",
+        "test, bits per dimension": f"{metrics['bits_per_dim']:.3f}"
+        if "bits_per_dim" in has
+        else "-",
+        "test, squared error per pixel": f"{metrics['mse']:.4f}" if "mse" in has else "-",
         "seconds per epoch": f"{seconds:.1f}",
     }

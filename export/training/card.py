@@ -96,6 +96,7 @@ def results(metrics: dict[str, Any] | None) -> list[str]:
         "kld": "kld",
         "log_px": "exact log p(x)",
         "inference_gap": "log p(x) - ELBO",
+        "floor": "entropy of the pixels, the least any model can reach",
     }
     others = {
         "bits_per_dim": "bits per dimension of 8-bit pixels",

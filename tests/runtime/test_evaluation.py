@@ -13,7 +13,7 @@ from vae_onnx.engine import progress
 from vae_onnx.evaluation import Settings
 
 NATS = {
-    "total", "recon", "kld", "elbo", "standard_error",
+    "total", "recon", "kld", "elbo", "standard_error", "floor",
     "log_px_importance", "log_px_importance_standard_error",
     "log_px", "log_px_standard_error",
     "inference_gap", "inference_gap_standard_error",
@@ -98,7 +98,7 @@ def test_the_figures_of_a_vae(folder, images, evaluate, capsys):
 def test_the_figures_of_an_ae(folder, evaluate, capsys):
     result = evaluate("mnist-ae", folder / "t10k-images-idx3-ubyte")
     assert result.keys() == {
-        "model", "data", "images", "total", "recon", "standard_error", "mse", "psnr",
+        "model", "data", "images", "total", "recon", "standard_error", "floor", "mse", "psnr",
         "knn_accuracy", "knn_neighbours",
     }  # fmt: skip
     assert "ELBO" not in capsys.readouterr().out
@@ -112,6 +112,23 @@ def test_npy_and_idx_hold_the_same(folder, evaluate):
     assert npy == idx | {"data": "digits.npy"}
     bare = evaluate("mnist-vae", folder / "digits.npy", *options)
     assert idx.keys() - bare.keys() == {"knn_accuracy", "knn_neighbours"}
+
+
+def test_refined_posteriors_lose_less(folder, evaluate, capsys):
+    options = ("--draws", 16, "--k", 2, "--limit", 20)
+    plain = evaluate("mnist-vae", folder / "digits.npy", *options)
+    refined = evaluate("mnist-vae", folder / "digits.npy", *options, "--refine", 4)
+    assert refined["refine"] == 4
+    assert refined["log_px"] == plain["log_px"]
+    assert refined["inference_gap"] < plain["inference_gap"] - 0.5
+    assert "posteriors refined in 4 steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("model", "steps"), [("mnist-ae", 1), ("mnist-vae", -1)])
+def test_what_cannot_be_refined_is_refused(folder, model, steps, capsys):
+    arguments = ["evaluate", model, str(folder / "digits.npy"), "--refine", str(steps)]
+    assert main(arguments) == 1
+    assert "no posterior" in (told := capsys.readouterr().err) or "at least 0" in told
 
 
 def test_limit_takes_the_first(folder, evaluate, images):

@@ -8,6 +8,7 @@ import pytest
 
 import vae_onnx
 from vae_onnx import Posterior, likelihood
+from vae_onnx.distributions import BERNOULLI
 
 PHI = np.vectorize(NormalDist().cdf, otypes=[np.float32])
 SLOPE, SHIFT = np.float32([0.7, -2.0]), np.float32([0.3, 1.1])
@@ -49,6 +50,14 @@ def test_recon_keeps_seven_digits_of_tiny_means():
     nats = likelihood.recon(np.ones((3, 1), np.float32), p)
     expected = [30 * math.log(10), -math.log(np.finfo(np.float32).tiny), 87.3365]
     np.testing.assert_allclose(nats, expected, rtol=1e-6)
+
+
+def test_the_floor_is_the_entropy_of_the_pixels_and_reached_where_means_are_pixels():
+    x = np.float32([[0, 1, 0.5, 0.25]])
+    quarter = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
+    np.testing.assert_allclose(BERNOULLI.floor(x), [math.log(2) + quarter], rtol=1e-6)
+    np.testing.assert_allclose(likelihood.recon(x, x), BERNOULLI.floor(x), atol=1e-5)
+    assert (likelihood.recon(x, x * 0.9 + 0.05) > BERNOULLI.floor(x)).all()
 
 
 def test_kld():

@@ -94,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
         default=Settings.k,
         help="samples per image for the importance-weighted log p(x) (default %(default)s)",
     )
+    command.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make a VAE's posteriors better in N steps with the decoder alone, and see what the "
+        "encoder loses",
+    )
     command.add_argument("-o", "--out", type=_path, help=".json file to write the figures to")
     command.set_defaults(suffixes=(".json",), reads=("data", "labels"))
 

@@ -81,10 +81,10 @@ def evaluate(options: argparse.Namespace) -> None:
     model = vae_onnx.load(options.model)
     x, labels = inputs.read_data(options, model)
     codes: Array | Posterior
-    if not contract.has_normal_prior(model.metadata, model.kind):
+    if not (options.refine or contract.has_normal_prior(model.metadata, model.kind)):
         codes = np.concatenate([model.encode(block) for block in rows.blocks(x)])
     else:
-        parts = [model.posterior(block) for block in rows.blocks(x)]
+        parts = [model.posterior(block, options.refine) for block in rows.blocks(x)]
         codes = Posterior(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in ("mu", "log_var"))
         )
@@ -99,9 +99,12 @@ def evaluate(options: argparse.Namespace) -> None:
     )
     name = model.metadata.get("name", model.folder.name)
     if options.out:
-        outputs.write_json(options.out, {"model": name, "data": options.data.name, **result})
+        refined = {"refine": options.refine} if options.refine else {}
+        about = {"model": name, "data": options.data.name, **refined}
+        outputs.write_json(options.out, {**about, **result})
     elsewhere = sys.stderr if options.out == streams.STANDARD else sys.stdout
-    print(evaluation.table(f"{name}, {options.data.name},", result), file=elsewhere)
+    how = f", posteriors refined in {options.refine} steps," if options.refine else ","
+    print(evaluation.table(f"{name}, {options.data.name}{how}", result), file=elsewhere)
 
 
 def score(options: argparse.Namespace) -> None:

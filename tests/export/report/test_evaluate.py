@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy
 
 from export.choices import NOISE_SEED
 from export.config import Config
@@ -60,6 +61,7 @@ def test_the_metrics_are_the_losses_of_training(small):
             "total": terms.mean().item(),
             "recon": terms.mean().item(),
             "standard_error": terms.std().item() / 300**0.5,
+            "floor": binary_cross_entropy(small.x, small.x, reduction="sum").item() / 300,
         },
         abs=1e-4,
     )
@@ -91,6 +93,7 @@ def test_evaluate_writes_what_it_returns(evaluated, data_dir, test_split, capsys
     assert (result["split"], result["images"], result["draws"]) == ("test", 10_000, 2)
     assert result["total"] == pytest.approx(result["recon"] + result["kld"])
     assert result["elbo"] < result["log_px_importance"]
+    assert result["floor"] == pytest.approx(189.9, abs=0.05)  # of Fashion-MNIST's test images
 
     model, _ = checkpoint.load_model(run)
     got = {key: result[key] for key in evaluate.metrics(model, test_split, draws=2)}
@@ -122,7 +125,7 @@ def test_the_graphs_alone_give_the_same(evaluated, data_dir, tmp_path, kind):
 def test_an_ae_has_no_draws_and_no_kld(tiny_run, data_dir):
     result = evaluate.evaluate(tiny_run("ae"), data_dir)
     assert result.keys() == {
-        "split", "images", "total", "recon", "standard_error",
+        "split", "images", "total", "recon", "standard_error", "floor",
         "knn_accuracy", "knn_neighbours", "mse", "psnr",
     }  # fmt: skip
     assert result["total"] == result["recon"]
