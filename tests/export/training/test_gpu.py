@@ -12,6 +12,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from torch.utils.data import DataLoader, Subset
 
 import vae_onnx
 from export.config import Config
@@ -190,8 +191,8 @@ def test_a_speedrun_times_both_loops_on_it(monkeypatch, data_dir):
     monkeypatch.setitem(
         speedrun.MLP_RECIPES, "report", {**speedrun.MLP_RECIPES["report"], "hidden_dim": 4}
     )
-    few = speedrun.Subset(speedrun.report_loader(data_dir).dataset, range(256))
-    loader = speedrun.DataLoader(few, batch_size=128)
+    few = Subset(speedrun.report_loader(data_dir).dataset, range(256))
+    loader = DataLoader(few, batch_size=128)
     monkeypatch.setattr(speedrun, "report_loader", lambda data_dir: loader)
     (result,) = speedrun.speedrun([0], data_dir, device="cuda")
     assert 261.1 < result.total < 600
