@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 from tqdm import tqdm
 
@@ -36,10 +36,23 @@ class Trainer:
         self.model = build(config).to(group.device)
         betas = (config.adam_beta1, config.adam_beta2)
         self.optimizer = Adam(_groups(self.model, config), betas=betas, fused=True)
-        step = Step(Objective(self.model, config))
-        alone_on_gpu = group.device.type == "cuda" and group.size == 1
-        self._recorded = Recorded(step) if alone_on_gpu else None
-        self._step = group.wrap(step)
+        self._decoder_learns = True
+        self._recorded, self._step = self._steps()
+
+    def _steps(self) -> tuple[Recorded | None, nn.Module]:
+        """What gives those weights their gradients that learn now: a recording, or else a step."""
+        step = Step(Objective(self.model, self.config))
+        alone_on_gpu = self.group.device.type == "cuda" and self.group.size == 1
+        return (Recorded(step) if alone_on_gpu else None), self.group.wrap(step)
+
+    def _hold_decoder(self) -> None:
+        """Let the encoder alone learn from now on."""
+        for name, weights in self.model.named_parameters():
+            if not name.startswith("encoder."):
+                weights.requires_grad_(False)
+                weights.grad = None  # and the optimiser leaves it as it is
+        self._decoder_learns = False
+        self._recorded, self._step = self._steps()
 
     def train_epoch(self, x: Tensor, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.
@@ -52,6 +65,8 @@ class Trainer:
             DivergedError: the loss is no longer finite.
         """
         config, group = self.config, self.group
+        if self._decoder_learns and epoch > config.joint_epochs:
+            self._hold_decoder()
         self.model.train()
         noise = Noise(config, epoch, x.device)
         batches = torch.split(noise.order(len(x)), config.batch_size)
@@ -208,8 +223,11 @@ def learning_rate(config: Config, step: int, steps_per_epoch: int) -> float:
     """Learning rate of a step counted from 0: a pure function, so resuming needs no state."""
     if config.schedule == "constant":
         return config.lr
+    epochs, steps_before = config.joint_epochs, steps_per_epoch * config.joint_epochs
+    if step >= steps_before:
+        epochs, step = config.encoder_epochs, step - steps_before
     warm_up = min(1.0, (step + 1) / steps_per_epoch)
-    return config.lr * warm_up * (1 - step / (steps_per_epoch * config.epochs))
+    return config.lr * warm_up * (1 - step / (steps_per_epoch * epochs))
 
 
 def kl_weight(config: Config, step: int, steps_per_epoch: int) -> float:
