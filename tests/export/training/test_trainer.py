@@ -6,11 +6,11 @@ import torch
 
 from export.config import Config
 from export.networks.building import build
-from export.training import trainer
 from export.training.distributed import Group
+from export.training.noise import Noise, uniform_noise
 from export.training.objective import Objective
 from export.training.step import Step
-from export.training.trainer import Noise, Trainer, kl_weight, learning_rate
+from export.training.trainer import Trainer, kl_weight, learning_rate
 
 ALONE = Group(torch.device("cpu"))
 
@@ -47,7 +47,7 @@ def test_validation_weighs_the_kld_in_full_and_knows_no_free_bits(images):
 
 
 def test_the_noise_is_uniform_with_mean_0_and_variance_1():
-    noise = trainer.uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
+    noise = uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
     assert noise.shape == (1001, 783)
     assert noise.mean().abs() < 5e-3
     assert noise.var().item() == pytest.approx(1, abs=5e-3)
