@@ -94,6 +94,10 @@ class Recipe(Pictures):
     """Pixels. The encoder learns as well from images moved by up to this many, up, down, left and
     right, to which the decoder is not adapted; 0 leaves them out."""
 
+    bend: float = 0.0
+    """Pixels. Those images are bent as well: 16 points of each go some way, with this deviation,
+    and what lies between them follows smoothly."""
+
     mirror: bool = False
     """Train on every image as often mirrored, left to right: for what has no left and right."""
 
@@ -146,7 +150,7 @@ class Recipe(Pictures):
         checks.integers(self, ("seed", "kl_warmup", "moves", "shift", "latent_side"), 0)
         checks.integers(self, ("encoder_epochs",), 0)
         checks.above_zero(self, ("lr", "z_lr_factor"))
-        checks.at_least_zero(self, ("beta", "free_bits", "input_noise"))
+        checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
         self._check_encoder_epochs()
         self._check_variations()

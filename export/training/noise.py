@@ -14,6 +14,7 @@ from export.config import Config
 from export.training.step import Batch
 
 ORDERS: Final = torch.tensor(list(itertools.permutations(range(3))))  # of red, green and blue
+KNOTS: Final = 4  # of pictures that are bent, a side
 BYTE_DEVIATION: Final = math.sqrt((256**2 - 1) / 12)  # of a random byte
 
 
@@ -64,13 +65,19 @@ class Noise:
         return chosen.to(self._device)[:, None, None, None]
 
     def move(self, x: Tensor) -> Tensor:
-        """Move images (N, pixels) by some pixels, an eighth all alike.
+        """Move and bend images (N, pixels): move them by some pixels, an eighth all alike.
 
         What comes in is 0, paper, or in colour what lies at the edge.
         """
-        pictures = x.view(-1, *self._config.image_shape)
-        edges = "constant" if self._config.image_shape[0] == GREY else "replicate"
-        return self._moved(pictures, self._config.moves, edges).flatten(1)
+        config = self._config
+        grey = config.image_shape[0] == GREY
+        pictures = x.view(-1, *config.image_shape)
+        if config.bend:
+            ways = torch.randn(len(x), 2, KNOTS, KNOTS, generator=self._host).to(self._device)
+            pictures = bent(pictures, config.bend * ways, "zeros" if grey else "border")
+        if config.moves:
+            pictures = self._moved(pictures, config.moves, "constant" if grey else "replicate")
+        return pictures.flatten(1)
 
     def _moved(self, pictures: Tensor, most: int, edges: str) -> Tensor:
         parts = pictures.chunk(8)
@@ -81,6 +88,25 @@ class Noise:
             wider = F.pad(part, [most] * 4, mode=edges)
             moved.append(wider[..., most - down :, most - right :][..., :side, :side])
         return torch.cat(moved)
+
+
+def bent(pictures: Tensor, ways: Tensor, edges: str = "zeros") -> Tensor:
+    """Bend pictures (N, channels, side, side) smoothly.
+
+    Args:
+        pictures: what to bend.
+        ways: how many pixels away, right and down, each of some points finds what it shows,
+            (N, 2, knots, knots): the points lie evenly from edge to edge, and between them the ways
+            follow smoothly (Simard et al., Best Practices for Convolutional Neural Networks, 2003,
+            bend digits so).
+        edges: what lies outside the pictures: "zeros", or "border" for what lies at their edge.
+    """
+    side = pictures.shape[-1]
+    smooth = F.interpolate(ways, (side, side), mode="bicubic", align_corners=True)
+    still = torch.eye(2, 3, device=pictures.device).expand(len(pictures), 2, 3)
+    places = F.affine_grid(still, [*pictures.shape], align_corners=False)
+    places = places + smooth.permute(0, 2, 3, 1) * (2 / side)
+    return F.grid_sample(pictures, places, padding_mode=edges, align_corners=False)
 
 
 def uniform_noise(shape: torch.Size, generator: torch.Generator) -> Tensor:

@@ -80,7 +80,8 @@ class Trainer:
             share, counted = group.share(len(rows))
             images = noise.varied(as_float(x.index_select(0, rows)))
             batch = noise.batch(images).part(share)
-            moved = noise.batch(noise.move(images)).part(share) if config.moves else None
+            moves = config.moves or config.bend
+            moved = noise.batch(noise.move(images)).part(share) if moves else None
             # The gradients are averaged over the processes, whose shares may differ.
             logged = self._differentiate(batch, moved, weight, counted * group.size / len(rows))
             self.optimizer.step()
