@@ -61,6 +61,11 @@ class Recipe(Pictures):
     epochs: int = 200
     """Passes over the training images."""
 
+    encoder_epochs: int = 0
+    """How many of these, the last ones, train the encoder alone, with the decoder held as it is: on
+    new images nearly all that is lost is lost in the encoder. The learning rate rises and falls
+    once more."""
+
     batch_size: int = 512
     """Images per step of the optimiser."""
 
@@ -88,6 +93,10 @@ class Recipe(Pictures):
     moves: int = 1
     """Pixels. The encoder learns as well from images moved by up to this many, up, down, left and
     right, to which the decoder is not adapted; 0 leaves them out."""
+
+    bend: float = 0.0
+    """Pixels. Those images are bent as well: 16 points of each go some way, with this deviation,
+    and what lies between them follows smoothly."""
 
     mirror: bool = False
     """Train on every image as often mirrored, left to right: for what has no left and right."""
@@ -139,15 +148,30 @@ class Recipe(Pictures):
         checks.choices(self, CHOICES)
         checks.integers(self, ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"), 1)
         checks.integers(self, ("seed", "kl_warmup", "moves", "shift", "latent_side"), 0)
+        checks.integers(self, ("encoder_epochs",), 0)
         checks.above_zero(self, ("lr", "z_lr_factor"))
-        checks.at_least_zero(self, ("beta", "free_bits", "input_noise"))
+        checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
+        self._check_encoder_epochs()
         self._check_variations()
         self._check_network()
         if self.objective == "iwae" and (self.beta, self.kl_warmup, self.free_bits) != (1, 0, 0):
             raise ConfigError(
                 "beta, kl_warmup and free_bits weigh the kld of the elbo; --objective iwae has "
                 "none: leave them out, or choose --objective elbo"
+            )
+
+    def _check_encoder_epochs(self) -> None:
+        """Refuse a training that never trains the decoder, and one that has no last epochs."""
+        if self.encoder_epochs >= self.epochs:
+            raise ConfigError(
+                f"encoder_epochs must be less than the {self.epochs} epochs, the last of which "
+                f"they are, got {self.encoder_epochs}"
+            )
+        if self.encoder_epochs and self.schedule == "constant":
+            raise ConfigError(
+                "encoder_epochs are the last ones, and a constant schedule has no last one; leave "
+                "them out, or choose --schedule linear"
             )
 
     def _check_variations(self) -> None:
@@ -180,6 +204,11 @@ class Recipe(Pictures):
     @property
     def _usual_side(self) -> int:
         return 28 if self.network == "mlp" else 64
+
+    @property
+    def joint_epochs(self) -> int:
+        """Those that train encoder and decoder."""
+        return self.epochs - self.encoder_epochs
 
     @property
     def plan(self) -> Plan:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from export import writing
 from export.config import Config
@@ -16,6 +16,7 @@ HISTORY = "history.jsonl"
 METRICS = "metrics.json"
 DATA = "data.json"
 CURVES = "curves.png"
+ADDED: Final = {"encoder_epochs": 0, "bend": 0.0}  # older runs do not name these, and did without
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
 
@@ -28,7 +29,7 @@ class Epoch(TypedDict):
     train: Losses  # mean over the epoch, while the weights change
     validation: Losses  # after the epoch
     seconds: float  # training and validation
-    best: bool  # lowest validation loss so far
+    best: bool  # lowest validation loss so far, of epochs that train the same weights
 
 
 class Run(NamedTuple):
@@ -111,6 +112,7 @@ def parse_config(values: Any, source: Path) -> Config:
         RunError: the values are no Config of this version.
     """
     try:
+        values = {**ADDED, **values}
         missing = [field.name for field in fields(Config) if field.name not in values]
         if missing:
             raise ConfigError(f"it lacks {', '.join(missing)}")
@@ -159,7 +161,7 @@ def read(run: Path) -> Run:
 
 def best_epoch(history: list[Epoch]) -> Epoch:
     """The epoch that `best.pt` holds."""
-    return min(history, key=lambda epoch: epoch["validation"]["loss"])
+    return next(epoch for epoch in reversed(history) if epoch["best"])
 
 
 def _read(path: Path, command: str) -> str:

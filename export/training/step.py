@@ -45,12 +45,13 @@ class Recorded:
     """A step with its gradients as a CUDA graph, recorded once for each number of images.
 
     Kernels this small take longer to launch one after another than to run; a recording is launched
-    as a whole. The weights must stay where they are, and be changed in place.
+    as a whole. The weights must stay where they are, and be changed in place; those that require no
+    gradient when this is made get none.
     """
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._weights = list(step.parameters())
+        self._weights = [weights for weights in step.parameters() if weights.requires_grad]
         self._recordings: dict[int, _Recording] = {}
 
     def __call__(self, batch: Batch, moved: Batch | None, kl_weight: Tensor) -> dict[str, Tensor]:

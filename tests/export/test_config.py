@@ -68,18 +68,23 @@ def test_flags_name_every_field_that_differs():
         "kind": "ae",
         "name": "my-model",
     }
+    without = {"encoder_epochs"}
     of_conv = {"network": "mlp", "width": None, "depth": None, "latent_side": 0}
     numbers = {
         field.name: field.default + 1
         for field in dataclasses.fields(Config)
-        if field.name not in changed | of_conv
+        if field.name not in {*changed, *of_conv, *without}
     }
     config = Config(**changed, **of_conv, **numbers)
     told = {word[2:].replace("-", "_") for word in shlex.split(config.flags()) if "--" in word}
-    # iwae takes no beta, hence the objective.
+    # iwae takes no beta, hence the objective; a constant schedule has no last epochs.
     assert told == {field.name for field in dataclasses.fields(Config)} - of_conv.keys() - {
-        "objective"
+        "objective",
+        *without,
     }
+    assert (
+        Config(encoder_epochs=3).flags() == "--dataset fashion-mnist --encoder-epochs 3 --kind vae"
+    )
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def weights(run):
         ({}, 1e-3),
         ({"moves": 0, "batch_size": 512}, 1e-3),  # a single batch, that is not full
         ({"kind": "ae"}, 1e-3),
+        ({"encoder_epochs": 2}, 1e-3),
         ({"k": 3, "objective": "iwae"}, 1e-3),
         ({"kl_warmup": 2, "free_bits": 0.1}, 1e-3),
         ({"hidden_dim": 400, "precision": "bfloat16"}, 5e-3),
@@ -87,7 +88,10 @@ def test_the_losses_are_those_of_the_cpu(tmp_path, images, on_gpu, options, tole
             assert entry[part] == pytest.approx(expected[part], rel=tolerance), (part, entry)
 
 
-@pytest.mark.parametrize("options", [{}, {"kind": "ae", "moves": 0}, {"precision": "bfloat16"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"kind": "ae", "moves": 0}, {"precision": "bfloat16"}, {"encoder_epochs": 3}],
+)
 def test_a_recording_computes_what_it_was_recorded_from(on_gpu, options):
     config = replace(CONFIG, **options)
     recorded, plain = (Trainer(config, Group(on_gpu[0].device)) for _ in range(2))
@@ -100,8 +104,12 @@ def test_a_recording_computes_what_it_was_recorded_from(on_gpu, options):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
-def test_a_run_is_reproducible_and_resumed_bit_by_bit(tmp_path, on_gpu, monkeypatch):
-    whole = train(CONFIG, *on_gpu, tmp_path / "whole")
+@pytest.mark.parametrize("encoder_epochs", [0, 1, 2])
+def test_a_run_is_reproducible_and_resumed_bit_by_bit(
+    tmp_path, on_gpu, monkeypatch, encoder_epochs
+):
+    config = replace(CONFIG, encoder_epochs=encoder_epochs)
+    whole = train(config, *on_gpu, tmp_path / "whole")
     calls = iter(range(2 * 3 + 2))  # into the third epoch, of three steps each
     kl_weight = trainer.kl_weight
 
@@ -112,9 +120,9 @@ def test_a_run_is_reproducible_and_resumed_bit_by_bit(tmp_path, on_gpu, monkeypa
 
     monkeypatch.setattr(trainer, "kl_weight", interrupted)
     with pytest.raises(KeyboardInterrupt, match="stopped after epoch 2"):
-        train(CONFIG, *on_gpu, tmp_path / "run")
+        train(config, *on_gpu, tmp_path / "run")
     monkeypatch.undo()
-    resumed = train(CONFIG, *on_gpu, tmp_path / "run", resume=True)
+    resumed = train(config, *on_gpu, tmp_path / "run", resume=True)
     assert losses(resumed) == losses(whole)
     for name, tensor in weights(tmp_path / "whole").items():
         assert torch.equal(tensor, weights(tmp_path / "run")[name])

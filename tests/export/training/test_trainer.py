@@ -6,11 +6,11 @@ import torch
 
 from export.config import Config
 from export.networks.building import build
-from export.training import trainer
 from export.training.distributed import Group
+from export.training.noise import Noise, bent, uniform_noise
 from export.training.objective import Objective
 from export.training.step import Step
-from export.training.trainer import Noise, Trainer, kl_weight, learning_rate
+from export.training.trainer import Trainer, kl_weight, learning_rate
 
 ALONE = Group(torch.device("cpu"))
 
@@ -47,7 +47,7 @@ def test_validation_weighs_the_kld_in_full_and_knows_no_free_bits(images):
 
 
 def test_the_noise_is_uniform_with_mean_0_and_variance_1():
-    noise = trainer.uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
+    noise = uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
     assert noise.shape == (1001, 783)
     assert noise.mean().abs() < 5e-3
     assert noise.var().item() == pytest.approx(1, abs=5e-3)
@@ -82,6 +82,45 @@ def test_images_are_moved_and_lose_nothing_but_their_border(images):
         assert len(found) == 1
         offsets.add(found[0])
     assert len(offsets) > 3
+
+
+def test_images_are_bent_smoothly_and_each_in_its_own_way():
+    """The picture of a slope shows of each place how far away it has found what it shows."""
+    side, near = 28, {"rtol": 0, "atol": 1e-3}
+    right, down = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="xy")
+    slopes = torch.stack([right, down]).expand(3, 2, side, side)
+    same = torch.zeros(3, 2, 4, 4)
+    torch.testing.assert_close(bent(slopes, same), slopes, **near)
+
+    same[:] = torch.tensor([2.0, -1.0])[:, None, None]
+    moved = bent(slopes, same) - slopes
+    inside = moved[:, :, 1:, :-2]
+    torch.testing.assert_close(inside[:, 0], torch.full_like(inside[:, 0], 2), **near)
+    torch.testing.assert_close(inside[:, 1], torch.full_like(inside[:, 1], -1), **near)
+    assert moved[:, 0, :, -1].max() < 0  # zeros come in
+
+    ways = torch.randn(500, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    slopes = torch.stack([right, down]).expand(500, 2, side, side)
+    found = bent(slopes, ways, "border") - slopes
+    inside = found[:, :, 6:-6, 6:-6]
+    assert inside.std().item() == pytest.approx(0.9, abs=0.05)  # less than at the points
+    torch.testing.assert_close(
+        found[:, :, 0, 0].clamp(min=0), ways[:, :, 0, 0].clamp(min=0), **near
+    )
+    assert inside.diff(dim=3).std() < 0.2
+    assert not torch.allclose(found[0], found[1], atol=0.1)
+
+
+def test_what_is_bent_is_for_the_encoder(images):
+    x = images[0]
+    still, bending = (Noise(Config(moves=0, bend=bend), 1, x.device) for bend in (0.0, 1.0))
+    assert torch.equal(still.move(x), x)
+    moved = bending.move(x)
+    assert moved.shape == x.shape
+    assert 0.02 < (moved - x).square().mean().sqrt() < 0.2
+    assert bending.varied(x) is x
+    both = Trainer(Config(hidden_dim=8, epochs=1, bend=0.5, moves=0), ALONE)
+    assert both.train_epoch(x, 1)["loss"] < 600
 
 
 COLOUR = Config(dataset="folder:x", colour=True, image_size=16, network="conv", width=8)
