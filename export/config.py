@@ -76,6 +76,10 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
+    mean_bias: bool = False
+    """Begin with the mean image: the biases of an mlp's last layer at the logits of the mean
+    pixels, so that the first steps need not learn that."""
+
     adam_beta1: float = 0.9
     """Decay of Adam's average of gradients."""
 
@@ -197,6 +201,8 @@ class Recipe(Pictures):
             return
         if self.hidden_dim != Recipe.hidden_dim:
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
+        if self.mean_bias:
+            raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none

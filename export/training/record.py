@@ -16,7 +16,11 @@ HISTORY = "history.jsonl"
 METRICS = "metrics.json"
 DATA = "data.json"
 CURVES = "curves.png"
-ADDED: Final = {"encoder_epochs": 0, "bend": 0.0}  # older runs do not name these, and did without
+ADDED: Final = {
+    "encoder_epochs": 0,
+    "bend": 0.0,
+    "mean_bias": False,
+}  # older runs do not name these, and did without
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
 

@@ -141,6 +141,7 @@ def train(
             "they share"
         )
     trainer = Trainer(config, group)
+    trainer.begin(x_train)
     history = resuming.restore(out, trainer, group)
     if group.first:
         print(_headline(trainer, x_train, x_validation))

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from export.training.noise import Noise
 from export.training.objective import Objective
 from export.training.record import Losses
 from export.training.step import Batch, Recorded, Step
+
+WHITE: Final = 255
+DARKEST: Final = 1e-3  # mean of a pixel that may yet be otherwise in another image
 
 
 class Trainer:
@@ -48,6 +51,14 @@ class Trainer:
                 weights.grad = None  # and the optimiser leaves it as it is
         self._decoder_learns = False
         self._recorded, self._step = self._steps()
+
+    @torch.no_grad()
+    def begin(self, x: Tensor) -> None:
+        """Set those of the initial weights that follow from the images, (N, pixels)."""
+        if self.config.mean_bias:
+            mean = x.mean(0, dtype=torch.float32) / (1 if x.is_floating_point() else WHITE)
+            logits = mean.clamp(DARKEST, 1 - DARKEST).logit()
+            self.model.decoder.get_parameter("logits.bias").copy_(logits)
 
     def train_epoch(self, x: Tensor, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.
