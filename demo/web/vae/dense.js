@@ -45,6 +45,20 @@ const EACH_NUMBER = {
 /** @type {Record<string, string>} */
 const PAIRWISE = { Add: "add", Sub: "sub", Mul: "mul", Div: "div", Max: "max", Min: "min" };
 
+// Inputs of a node, at most, and its attributes; of a node that is not here one input, and none.
+/** @type {Record<string, [inputs: number, ...attributes: string[]]>} */
+const SIGNATURES = {
+  Cast: [1, "to"],
+  Clip: [3],
+  Flatten: [1, "axis"],
+  Gemm: [3, "alpha", "beta", "transA", "transB"],
+  MatMul: [2],
+  MatMulInteger: [4],
+  QuantizeLinear: [3, "axis", "saturate"],
+  ReduceMax: [2, "axes", "keepdims"],
+  Reshape: [2, "allowzero"],
+};
+
 /** One graph, laid out in a kernel of its own. */
 export class Dense {
   #graph;
@@ -134,6 +148,10 @@ export class Dense {
   /** @param {Node} node */
   #take(node) {
     const { op } = node;
+    const [most, ...known] = SIGNATURES[op] ?? [op in PAIRWISE ? 2 : 1];
+    const strange = Object.keys(node.attributes).find((name) => !known.includes(name));
+    if (strange) throw new Unfit(`its ${op} has the attribute ${strange}`);
+    if (node.inputs.length > most) throw new Unfit(`its ${op} has ${node.inputs.length} inputs`);
     if (op in EACH_NUMBER) return this.#each(node, EACH_NUMBER[op]);
     if (op in PAIRWISE) return this.#pairwise(node, PAIRWISE[op]);
     if (op === "Gemm" || op === "MatMul") return this.#dense(node);
@@ -269,8 +287,7 @@ export class Dense {
     const { buffer, shape } = this.#value(node.inputs[0]);
     const scale = this.#constant(node.inputs[1], "float32").data;
     const zero = node.inputs[2] ? this.#constant(node.inputs[2], "uint8").data : Uint8Array.of(0);
-    const told = Object.keys(node.attributes).some((name) => !["axis", "saturate"].includes(name));
-    if (scale.length !== 1 || zero.length !== 1 || zero[0] !== 0 || told) {
+    if (scale.length !== 1 || zero.length !== 1 || zero[0] !== 0) {
       throw new Unfit("its QuantizeLinear is not one to 0..255");
     }
     const to = this.#after(node, shape, null, "bytes").buffer;

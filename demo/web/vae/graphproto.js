@@ -19,7 +19,7 @@ export class Unfit extends Error {}
  * @property {string} op
  * @property {readonly string[]} inputs
  * @property {readonly string[]} outputs
- * @property {Readonly<Record<string, any>>} attributes A number, bytes, a constant, or a list of numbers.
+ * @property {Readonly<Record<string, any>>} attributes A number, a constant, or a list of numbers.
  */
 
 /** @typedef {import("./graph.js").Port} Port */
@@ -33,6 +33,7 @@ export class Unfit extends Error {}
  */
 
 const OPSETS = [13, 24]; // in which the operators that are known mean the same
+const IR_VERSIONS = 11;
 
 /** @type {Record<number, [type: string, bytes: number]>} */
 const TYPES = {
@@ -52,11 +53,12 @@ const TYPES = {
  */
 export function readGraph(content) {
   const model = grouped(content);
-  for (const imported of model.get(8) ?? []) {
-    const { 1: domain, 2: version } = Object.fromEntries(/** @type {Iterable<any>} */ (fields(imported)));
-    const known = version >= OPSETS[0] && version <= OPSETS[1];
-    if (text(domain) === "" && !known) throw new Unfit(`it is of opset ${version}`);
-  }
+  const [least, most] = OPSETS;
+  const opsets = (model.get(8) ?? []).map(grouped);
+  const plain = opsets.filter((/** @type {Map<number, any>} */ opset) => text(opset.get(1)?.[0]) === "");
+  const version = plain.at(-1)?.get(2)?.[0];
+  if (!(version >= least && version <= most)) throw new Unfit(`it is of opset ${version}`);
+  if (!(model.get(1)?.[0] <= IR_VERSIONS)) throw new Unfit("it is of another version of ONNX");
   if (!model.has(7)) throw new Unfit("it holds no graph");
   const graph = grouped(model.get(7)[0]);
   if (graph.has(15)) throw new Unfit("it has sparse constants");
@@ -94,7 +96,7 @@ function grouped(message) {
 
 /** @param {any} bytes */
 function text(bytes) {
-  return new TextDecoder().decode(bytes);
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
 /**
@@ -120,14 +122,21 @@ function readNode(message) {
   return { op, inputs, outputs, attributes };
 }
 
+/** @type {Record<number, (attribute: Map<number, any>) => any>} */
+const ATTRIBUTES = {
+  1: (attribute) => attribute.get(2)?.[0] && new DataView(attribute.get(2)[0].slice().buffer).getFloat32(0, true),
+  2: (attribute) => attribute.get(3)?.[0],
+  4: (attribute) => attribute.get(5)?.[0] && readTensor(attribute.get(5)[0])[1],
+  7: (attribute) => numbers(attribute.get(8)),
+};
+
 /** @param {Uint8Array} message */
 function readAttribute(message) {
   const attribute = grouped(message);
-  const [real, whole, string, tensor] = [2, 3, 4, 5].map((field) => attribute.get(field)?.[0]);
-  const list = attribute.has(8) ? numbers(attribute.get(8)) : undefined;
-  const float = real && new DataView(real.buffer, real.byteOffset).getFloat32(0, true);
-  const value = tensor ? readTensor(tensor)[1] : (float ?? whole ?? list ?? string);
-  return [text(attribute.get(1)?.[0]), value];
+  const name = text(attribute.get(1)?.[0]);
+  const value = ATTRIBUTES[attribute.get(20)?.[0]]?.(attribute);
+  if (value === undefined) throw new Unfit(`it has an attribute ${name} of a type that is not known`);
+  return [name, value];
 }
 
 /**
