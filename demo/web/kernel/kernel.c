@@ -24,6 +24,36 @@ typedef struct {
 
 static uint32_t counts[ROWS]; /* of such inputs in each row */
 
+/* A wide panel for four rows of hardly any zeros: a weight that is loaded serves all of them. */
+static inline void dense_four(
+    const float *x, uint32_t x_row, uint32_t inputs, const v128_t *panel, const v128_t *bias, float *y,
+    uint32_t y_row)
+{
+    uint32_t part, i;
+    for (part = 0; part < WIDE / 4; part += 2) {
+        v128_t a = bias[part], b = bias[part + 1], c = a, d = b, e = a, f = b, g = a, h = b;
+        const v128_t *w = panel + part;
+        for (i = 0; i < inputs; ++i, w += WIDE / 4) {
+            const v128_t x_a = wasm_v128_load32_splat(x + i);
+            const v128_t x_c = wasm_v128_load32_splat(x + x_row + i);
+            const v128_t x_e = wasm_v128_load32_splat(x + 2 * x_row + i);
+            const v128_t x_g = wasm_v128_load32_splat(x + 3 * x_row + i);
+            a = wasm_f32x4_add(a, wasm_f32x4_mul(x_a, w[0]));
+            b = wasm_f32x4_add(b, wasm_f32x4_mul(x_a, w[1]));
+            c = wasm_f32x4_add(c, wasm_f32x4_mul(x_c, w[0]));
+            d = wasm_f32x4_add(d, wasm_f32x4_mul(x_c, w[1]));
+            e = wasm_f32x4_add(e, wasm_f32x4_mul(x_e, w[0]));
+            f = wasm_f32x4_add(f, wasm_f32x4_mul(x_e, w[1]));
+            g = wasm_f32x4_add(g, wasm_f32x4_mul(x_g, w[0]));
+            h = wasm_f32x4_add(h, wasm_f32x4_mul(x_g, w[1]));
+        }
+        wasm_v128_store(y + 4 * part, a), wasm_v128_store(y + 4 * part + 4, b);
+        wasm_v128_store(y + y_row + 4 * part, c), wasm_v128_store(y + y_row + 4 * part + 4, d);
+        wasm_v128_store(y + 2 * y_row + 4 * part, e), wasm_v128_store(y + 2 * y_row + 4 * part + 4, f);
+        wasm_v128_store(y + 3 * y_row + 4 * part, g), wasm_v128_store(y + 3 * y_row + 4 * part + 4, h);
+    }
+}
+
 /* y = weight x + bias, for each row. Weights lie panel after panel, in a panel input after input. */
 EXPORT(dense)
 void dense(
@@ -31,6 +61,7 @@ void dense(
     const v128_t *bias, uint32_t outputs, float *y, Input *list)
 {
     const uint32_t y_row = (outputs + 3) & ~3u;
+    uint32_t four[ROWS / 4]; /* whether these rows are done together */
     uint32_t row, i, k, at;
     for (row = 0; row < rows; ++row) {
         Input *const here = list + row * inputs;
@@ -43,6 +74,11 @@ void dense(
         }
         counts[row] = count;
     }
+    for (row = 0; row < ROWS; row += 4) {
+        four[row / 4] = row + 4 <= rows;
+        for (i = row; i < row + 4 && i < rows; ++i)
+            four[row / 4] &= 4 * counts[i] >= 3 * inputs;
+    }
     /* Panels outside, rows inside: a panel is read from memory once for all rows. */
     for (at = 0; at + WIDE <= outputs; at += WIDE, weight += inputs * WIDE, bias += WIDE / 4)
         for (row = 0; row < rows; ++row) {
@@ -50,6 +86,13 @@ void dense(
             v128_t *const to = (v128_t *)(y + row * y_row + at);
             v128_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
             v128_t e = bias[4], f = bias[5], g = bias[6], h = bias[7];
+            if (four[row / 4]) {
+                if (row % 4 == 0)
+                    dense_four(
+                        x + row * x_row, x_row, inputs, (const v128_t *)weight, bias,
+                        y + row * y_row + at, y_row);
+                continue;
+            }
             for (k = 0; k < counts[row]; ++k) {
                 const v128_t *const w = (const v128_t *)((const char *)weight + here[k].at);
                 const v128_t x_i = wasm_f32x4_splat(here[k].value.real);

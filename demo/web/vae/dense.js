@@ -45,12 +45,13 @@ const EACH_NUMBER = {
 /** @type {Record<string, string>} */
 const PAIRWISE = { Add: "add", Sub: "sub", Mul: "mul", Div: "div", Max: "max", Min: "min" };
 
-// Inputs of a node, at most, and its attributes; of a node that is not here one input, and none.
+// Of those that are none of these: inputs of a node, at most, and its attributes.
 /** @type {Record<string, [inputs: number, ...attributes: string[]]>} */
 const SIGNATURES = {
   Cast: [1, "to"],
   Clip: [3],
   Flatten: [1, "axis"],
+  Identity: [1],
   Gemm: [3, "alpha", "beta", "transA", "transB"],
   MatMul: [2],
   MatMulInteger: [4],
@@ -148,8 +149,13 @@ export class Dense {
   /** @param {Node} node */
   #take(node) {
     const { op } = node;
+    if (![SIGNATURES, EACH_NUMBER, PAIRWISE].some((known) => op in known)) {
+      throw new Unfit(`it has the operator ${op}`);
+    }
     const [most, ...known] = SIGNATURES[op] ?? [op in PAIRWISE ? 2 : 1];
-    const strange = Object.keys(node.attributes).find((name) => !known.includes(name));
+    const strange = Object.keys(node.attributes).find(
+      (name) => !known.includes(name) || node.attributes[name] === null,
+    );
     if (strange) throw new Unfit(`its ${op} has the attribute ${strange}`);
     if (node.inputs.length > most) throw new Unfit(`its ${op} has ${node.inputs.length} inputs`);
     if (op in EACH_NUMBER) return this.#each(node, EACH_NUMBER[op]);
@@ -159,8 +165,7 @@ export class Dense {
     if (op === "QuantizeLinear") return this.#quantize(node);
     if (op === "ReduceMax") return this.#reduceMax(node);
     if (op === "Clip") return this.#clip(node);
-    if (["Reshape", "Flatten", "Identity", "Cast"].includes(op)) return this.#rename(node);
-    throw new Unfit(`it has the operator ${op}`);
+    return this.#rename(node);
   }
 
   /**

@@ -19,7 +19,7 @@ export class Unfit extends Error {}
  * @property {string} op
  * @property {readonly string[]} inputs
  * @property {readonly string[]} outputs
- * @property {Readonly<Record<string, any>>} attributes A number, a constant, or a list of numbers.
+ * @property {Readonly<Record<string, any>>} attributes A number, a constant, a list of numbers, or null of another type.
  */
 
 /** @typedef {import("./graph.js").Port} Port */
@@ -134,9 +134,7 @@ const ATTRIBUTES = {
 function readAttribute(message) {
   const attribute = grouped(message);
   const name = text(attribute.get(1)?.[0]);
-  const value = ATTRIBUTES[attribute.get(20)?.[0]]?.(attribute);
-  if (value === undefined) throw new Unfit(`it has an attribute ${name} of a type that is not known`);
-  return [name, value];
+  return [name, ATTRIBUTES[attribute.get(20)?.[0]]?.(attribute) ?? null];
 }
 
 /**

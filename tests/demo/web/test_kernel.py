@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from demo.screenshot import DIGITS, draw
 from demo.web.build import BUDGET
 from demo.web.kernel.__main__ import MODULE, compiled, module_of
-from demo.web.screenshot import Files, open_site, serve_folder
+from demo.web.screenshot import Counting, open_site, serve_folder
 
 from .visiting import visit
 
@@ -126,22 +126,6 @@ def test_without_simd_and_without_onnxruntime_both_are_told_of(browser: Browser,
     assert missing.startswith("PackageMissingError: onnxruntime-web cannot be imported")
     assert "there is no WebAssembly with SIMD here" in missing
     assert named.startswith("GraphError: the kernel cannot run models/mnist-vae/")
-
-
-class Counting(Files):
-    """Hands out files, and counts what goes over the wire: status lines and headers, too."""
-
-    sent: dict[str, int]
-
-    def setup(self) -> None:
-        super().setup()
-        plain = self.wfile.write
-
-        def write(data: bytes) -> int:
-            self.sent[self.path] = self.sent.get(self.path, 0) + len(data)
-            return plain(data)
-
-        self.wfile.write = write  # type: ignore[method-assign]
 
 
 def test_a_first_visit_is_less_than_a_megabyte(visitor: BrowserContext, site: Path) -> None:
