@@ -7,6 +7,7 @@ import { product } from "./shapes.js";
 
 const ROWS = 16; // of a pass: what they need stays in the cache; as kernel.c has it
 const LARGEST = 2 ** 28; // numbers of a matrix
+const HUGE = 2 ** 60; // for a weight
 
 /** @typedef {import("./graphproto.js").Node} Node */
 /** @typedef {import("./graphproto.js").Constant} Constant */
@@ -243,8 +244,8 @@ export class Dense {
     const bias = new Float32Array(padToVector(outputs));
     if (node.inputs[2]) bias.set(this.#bias(node.inputs[2], outputs, beta));
     const weights = panels(scaled(data, alpha), inputs, outputs, Boolean(transB), 1);
-    if (![weights, bias].every((list) => list.every(Number.isFinite))) {
-      throw new Unfit("a weight is not finite"); // zeros of the input are passed over
+    if (![weights, bias].every((list) => list.every((value) => Math.abs(value) < HUGE))) {
+      throw new Unfit("a weight is not finite, or huge"); // inputs near zero are passed over
     }
     const [from, weight, biasAt] = [x.buffer, this.#kernel.place(weights), this.#kernel.place(bias)];
     const to = this.#after(node, [outputs]).buffer;
