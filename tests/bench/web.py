@@ -171,7 +171,8 @@ Median time of one call of `vae.js` on float32 graphs: on onnxruntime-web and on
 {table(header, rows)}
 
 The first visit of the static page, from a server on the same machine that packs nothing; it is the
-kernel's, and on onnxruntime-web with `?provider=wasm`.
+kernel's, and on onnxruntime-web with `?provider=wasm`, where Chromium without a cache on disk
+fetches the large file once for the page and once for the service worker.
 
 {table(["first visit", "onnxruntime-web", "kernel"], page)}"""
 
