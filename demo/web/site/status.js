@@ -32,18 +32,11 @@ export function fail(error) {
 /** Let the service worker keep the site, and say so. */
 export async function workOffline() {
   if (!navigator.serviceWorker) return; // plain http from another machine
-  if (await isGone("sw.js")) return; // to register it once more would call back a worker that just left
-  await navigator.serviceWorker.register("sw.js");
+  // Who brought this page is registered, or just left for good: to register it would call it back.
+  if (!navigator.serviceWorker.controller) await navigator.serviceWorker.register("sw.js");
   await navigator.serviceWorker.ready;
   $("#offline").textContent = "Works offline from now on.";
   if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", again);
-}
-
-async function isGone(url) {
-  return fetch(url, { method: "HEAD" }).then(
-    ({ status }) => [404, 410].includes(status),
-    () => false, // without a server nobody knows
-  );
 }
 
 /** What was chosen before there was a worker passes by it now, to be kept. */
