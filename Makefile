@@ -8,13 +8,14 @@ EMOJI := emoji-datasource-google@16.0.0
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web install tools emoji test test-wheel test-newest test-oldest test-openvino \
+.PHONY: help demo site web kernel install tools emoji test test-wheel test-newest test-oldest test-openvino \
   test-graphs test-demo test-bare lint train ablation bench clean build/wheel
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
 	@echo "make web      the same without a server's help: http://127.0.0.1:8000, the site from build/site"
 	@echo "make site     that site alone, for any server of files"
+	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
@@ -31,6 +32,9 @@ site: $(VENV)/.demo
 
 web: site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
+
+kernel: $(VENV)/.all
+	$(BIN)/python -m demo.web.kernel
 
 install: $(VENV)/.all
 

@@ -25,7 +25,8 @@ KINDS = ("vae", "ae")
 EXAMPLES = {"mnist": 1, "fashion-mnist": 3}  # of each class; clothes are chosen, not drawn
 EMOJI = "emoji-vae"
 FEW_NEIGHBOURS = 10  # on the map of a test set of hundreds
-LAZY = (f"models/{EMOJI}/", "examples/emoji.json")  # fetched by those alone who choose it
+FIRST = f"{DATASETS[0]}-{KINDS[0]}"  # what the page opens with
+GRAPHS = ("encoder.int8.onnx", "decoder.int8.onnx")  # a quarter of the bytes of float32
 
 
 def write_models(folder: Path) -> None:
@@ -34,8 +35,21 @@ def write_models(folder: Path) -> None:
     shutil.copy(Path(vae_onnx.__file__).parent / "models" / "drawing.onnx", folder)
     for name in (f"{dataset}-{kind}" for dataset in DATASETS for kind in KINDS):
         model = _copy(name, folder)
+        for file in GRAPHS:
+            shutil.copy(model.folder / file, folder / name)
         _write_map(folder / name, LatentMap.of(model))
     _write_plane(folder / EMOJI, _copy(EMOJI, folder))
+
+
+def of_first_visit(path: str) -> bool:
+    """Whether everybody fetches the file of the site at this path, and not who chooses it alone."""
+    room, _, name = path.partition("/")
+    if room == "models":
+        shown = (*GRAPHS, "map.json", "latents.bin")
+        return name in ("drawing.onnx", *(f"{FIRST}/{file}" for file in shown))
+    if room == "examples":
+        return name == f"{DATASETS[0]}.json"
+    return room not in ("ort", "runtime.js", "vae.d.ts", "LICENSE")
 
 
 def _copy(name: str, folder: Path) -> vae_onnx.Autoencoder:

@@ -2,8 +2,9 @@
 
 `vae.js` is written in modules, in `vae/`, and handed out as one file: who copies it into a page has
 one thing to copy, without a bundler, and can read it. Joining is no more than this: the modules one
-after the other, each behind those that it imports from, without the imports; `export` stays before
-what `vae/vae.js` exports. What that cannot express is refused.
+after the other, each behind those that it imports from, without the imports, those of types in
+comments included; `export` stays before what `vae/vae.js` exports. What that cannot express is
+refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _TOP = re.compile(
     r"^(export )?(?:async )?(?:function\*?|class|const|let|var) ([\w$]+)", re.MULTILINE
 )
 _LEFT = re.compile(r"^(?:import|export)\b(?! (?:async |function|class|const ))", re.MULTILINE)
+# Types of other modules, in comments; those of vae.js have a file of their own, vae.d.ts.
+_TYPE = re.compile(r'import\("\./(?!vae\.js")[\w.]+"\)\.(\w+)')
+_ALIAS = re.compile(r"^/\*\* @typedef \{(\w+)\} \1 \*/\n", re.MULTILINE)
 _CHECKED = "// @ts-check\n"
 
 
@@ -77,6 +81,7 @@ def _visit(sources: Path, module: str, path: tuple[str, ...], order: list[str]) 
 def _body(module: str, text: str, public: set[str]) -> str:
     """A module without its imports, and `export` before public names alone."""
     text = _IMPORT.sub("", text.removeprefix(_CHECKED))
+    text = _ALIAS.sub("", _TYPE.sub(r"\1", text))
     if left := _LEFT.search(text):
         line = text[left.start() :].partition("\n")[0]
         raise ValueError(f'{module}: only `{{ names }} from "./module.js"` is joined, got {line}')

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 from playwright.sync_api import Page
 
@@ -27,6 +28,26 @@ class Files(SimpleHTTPRequestHandler):
 
     def log_error(self, *args: object) -> None:
         """Say nothing of a missing file: the browser does."""
+
+
+class Counting(Files):
+    """Counts what goes over the wire by path, status lines and headers included.
+
+    A subclass has `sent`, the bytes so far.
+    """
+
+    sent: ClassVar[dict[str, int]]
+
+    def setup(self) -> None:
+        """Count what is written."""
+        super().setup()
+        plain = self.wfile.write
+
+        def write(data: Any) -> int:
+            self.sent[self.path] = self.sent.get(self.path, 0) + len(data)
+            return plain(data)
+
+        self.wfile.write = write  # type: ignore[method-assign]
 
 
 @contextmanager

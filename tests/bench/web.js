@@ -3,9 +3,10 @@
 const ROUNDS = 15;
 const MILLISECONDS = 50; // the least that one measurement lasts
 
-/** Median milliseconds of a call, by what it does. */
+/** Median milliseconds of a call on the engine that the options name, by what it does. */
 export async function medians({ load, drawingToX, standardNormal }, models, options) {
   const model = await load(`${models}mnist-vae/`, options);
+  if (model.engine !== options.engine) throw new Error(`it runs on ${model.engine}`);
   const ink = new Uint8Array(280 * 280);
   for (let row = 40; row < 240; row++) ink.fill(255, 280 * row + 120, 280 * row + 160);
   const file = `${models}drawing.onnx`;

@@ -1,10 +1,14 @@
-// What the switches choose between: models, each with its map, opened once.
+// What the switches choose between: models, each with its map, opened once. Digits and clothes run in vae.js
+// itself; ONNX Runtime is fetched for the others, and for who asks for one of its devices by `?provider=`.
 
 import { LatentMap } from "./map.js";
 import { PlaneMap } from "./plane.js";
 import { drawingToX, load } from "./vae.js";
 
+const EMOJI = "emoji-vae";
+
 const lanes = new Map(); // name -> promise of a lane
+const asked = new URLSearchParams(globalThis.location.search).get("provider");
 let runtime = null; // promise of runtime.js, which fetches what is large
 
 /** Open a model with its map: {name, model, latents}. */
@@ -20,7 +24,7 @@ export function open(name) {
 
 /** A drawing, side by side bytes of ink, as a model takes it. */
 export async function toX(ink, side) {
-  return drawingToX(ink, side, side, { ort: await loadRuntime() });
+  return drawingToX(ink, side, side, { ort: loadRuntime });
 }
 
 async function loadMap(folder) {
@@ -38,6 +42,8 @@ async function fetchFile(url) {
 }
 
 async function openModel(folder) {
+  const forRuntime = asked !== null || folder.includes(EMOJI);
+  if (!forRuntime) return load(folder, { precision: "int8", ort: loadRuntime }); // half a megabyte
   const ort = await loadRuntime();
   return load(folder, { ort, sessionOptions: { executionProviders: [ort.provider] } });
 }

@@ -27,8 +27,9 @@ export const state = {
   name: null,
   /** Pictures shown so far. */
   count: 0,
-  /** "webgpu" or "wasm", once it is known. */
-  provider: null,
+  /** Where that runs, "webgpu" or "wasm", and in whose code, "kernel" or "onnxruntime", once it is known. */
+  device: null,
+  engine: null,
 };
 
 let lane = null; // {model, latents} that the switches tell, once loaded
@@ -97,7 +98,7 @@ function show({ name, model, latents }, made, label) {
   state.shown = made;
   state.name = name;
   state.count += 1;
-  state.provider = model.device;
+  [state.device, state.engine] = [model.device, model.engine];
   paint($("#seen"), made.x, model.imageShape);
   paint($("#redrawn"), made.picture, model.imageShape);
   showCode($("#code"), made);
@@ -262,6 +263,6 @@ for (const input of document.querySelectorAll("[name=kind]")) {
 }
 new ResizeObserver(paintMap).observe(map);
 window.addEventListener("resize", paintMap);
-setInterval(() => state.count > 0 && tell(state.provider), 500);
+setInterval(() => state.count > 0 && tell(state), 500);
 await changeDataset();
 await workOffline().catch((error) => console.warn(error));

@@ -12,12 +12,13 @@ export function remember(time) {
   if (times.length > TIMES) times.shift();
 }
 
-/** Say where the models run, "webgpu" or "wasm", and how fast. */
-export function tell(provider) {
-  const where = provider === "webgpu" ? "WebGPU" : "WebAssembly";
+/** Say where the model runs, "webgpu" or "wasm", whose code that is, and how fast. */
+export function tell({ device, engine }) {
+  const where = device === "webgpu" ? "WebGPU" : "WebAssembly";
+  const whose = engine === "kernel" ? "by vae.js alone" : "by onnxruntime-web";
   const median = [...times].sort((a, b) => a - b)[times.length >> 1];
   const speed = times.length < 10 ? "" : `, ${median.toFixed(1)} ms a picture`;
-  $("#status").textContent = `Runs in this page, on ${where}${speed}. Nothing you draw leaves it.`;
+  $("#status").textContent = `Runs in this page, on ${where}${speed}, ${whose}. Nothing you draw leaves it.`;
 }
 
 /** Say what failed. */
@@ -31,14 +32,22 @@ export function fail(error) {
 /** Let the service worker keep the site, and say so. */
 export async function workOffline() {
   if (!navigator.serviceWorker) return; // plain http from another machine
-  await navigator.serviceWorker.register("sw.js");
+  // Who brought this page is registered, or just left for good: to register it would call it back.
+  if (!navigator.serviceWorker.controller) await navigator.serviceWorker.register("sw.js");
   await navigator.serviceWorker.ready;
   $("#offline").textContent = "Works offline from now on.";
   if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", again);
 }
 
 /** What was chosen before there was a worker passes by it now, to be kept. */
-function again() {
-  const chosen = performance.getEntriesByType("resource").filter(({ name }) => name.includes("emoji"));
-  for (const { name } of chosen) if (!name.endsWith(".js")) fetch(name).catch(() => null);
+async function again() {
+  const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
+  for (const name of fetched.filter((one) => one.startsWith(new URL("./", location).href))) {
+    if (!(await keptAlready(name))) fetch(name).catch(() => null);
+  }
+}
+
+/** Whether the worker, which keeps every file under the hash of its content, has one of that name. */
+async function keptAlready(name) {
+  return Boolean(await caches.match(name, { ignoreSearch: true }));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // Two graphs that belong together, and what is asked of them.
 
-import { checkFinite, checkInteger, checkPixels, checkRows, typeName } from "./checks.js";
+import { checkFinite, checkInteger, checkOneOf, checkPixels, checkRows, typeName } from "./checks.js";
 import { GraphError, InputError, InputTypeError, VaeError } from "./errors.js";
 import { Graph } from "./graph.js";
 import { interpolate } from "./line.js";
@@ -19,17 +19,18 @@ import { ANY, checkMultiple, product, sizesText } from "./shapes.js";
  * @throws {FileAccessError} A graph cannot be read.
  * @throws {GraphError} A file is no such graph, or the two do not belong together.
  * @throws {InputTypeError} `folder` is no string and no URL, or `ort` is not ONNX Runtime.
- * @throws {PackageMissingError} No `ort` is given, and none is installed.
+ * @throws {PackageMissingError} ONNX Runtime is needed: no `ort` is given, and none is installed.
+ * @throws {InputError} There is no such `engine` or `precision`, or `sessionOptions` are for another engine.
  */
 export async function load(folder, options = {}) {
   if (typeof folder !== "string" && !(folder instanceof URL)) {
     throw new InputTypeError(`folder must be a string or a URL, got ${typeName(folder)}`);
   }
   const base = String(folder).replace(/\/*$/, "/");
-  const graphs = await allOrNone([
-    Graph.open(`${base}encoder.onnx`, options),
-    Graph.open(`${base}decoder.onnx`, options),
-  ]);
+  const { precision = "float32" } = options;
+  checkOneOf("precision", precision, ["float32", "float16", "int8"]);
+  const suffix = precision === "float32" ? ".onnx" : `.${precision}.onnx`;
+  const graphs = await Graph.open([`${base}encoder${suffix}`, `${base}decoder${suffix}`], options);
   try {
     return new Autoencoder(base, graphs[0], graphs[1]);
   } catch (error) {
@@ -201,7 +202,17 @@ export class Autoencoder {
   }
 
   /**
-   * What runs it: "webgpu", or whatever else was asked for and does, else "wasm", in Node "cpu".
+   * Whose code runs it: "kernel" is in this module, "onnxruntime" all else.
+   *
+   * @returns {"kernel" | "onnxruntime"}
+   */
+  get engine() {
+    return this.#decoder.engine;
+  }
+
+  /**
+   * What runs it: of the kernel "wasm"; of ONNX Runtime "webgpu", or whatever else was asked for and
+   * does, else "wasm", in Node "cpu".
    *
    * A GPU that fails, at the start or later, is left for good: the console is told once, the call
    * gets its answer all the same, and this says "wasm".
@@ -250,21 +261,6 @@ export class Autoencoder {
   #checkOpen() {
     if (this.#closed) throw new VaeError("this model is closed; load it again");
   }
-}
-
-/**
- * All results, or the first error after the others are released.
- *
- * @param {Promise<Graph>[]} opening
- * @returns {Promise<Graph[]>}
- */
-async function allOrNone(opening) {
-  const settled = await Promise.allSettled(opening);
-  const failed = settled.find((one) => one.status === "rejected");
-  const graphs = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  if (!failed) return graphs;
-  await Promise.all(graphs.map((graph) => graph.release()));
-  throw failed.reason;
 }
 
 /**

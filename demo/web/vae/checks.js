@@ -88,6 +88,17 @@ export function checkInteger(name, value, least) {
   throw new InputError(`${name} must be an integer from ${least} to 2 ** 53 - 1, got ${value}`);
 }
 
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @param {readonly string[]} choices
+ */
+export function checkOneOf(name, value, choices) {
+  if (choices.includes(/** @type {string} */ (value))) return;
+  const list = choices.map((choice) => JSON.stringify(choice)).join(", ").replace(/, ([^,]*)$/, " or $1");
+  throw new InputError(`${name} must be ${list}, got ${JSON.stringify(value)}`);
+}
+
 /** @param {unknown} value */
 export function isBytes(value) {
   return ["Uint8Array", "Uint8ClampedArray"].includes(typeName(value));

@@ -31,7 +31,7 @@ export async function drawingToX(ink, height, width, { file = DRAWING, ...option
   const bytes = checkInk(ink, height, width);
   const key = String(file);
   if (!drawings.has(key)) {
-    const opening = Graph.open(key, options).then((graph) => graph.expect(["ink"], ["x"]));
+    const opening = Graph.open([key], options).then(([graph]) => graph.expect(["ink"], ["x"]));
     drawings.set(key, opening);
     opening.catch(() => drawings.delete(key)); // the next call tries again
   }

@@ -1,11 +1,10 @@
 // @ts-check
 // One ONNX file: what goes in and out of it, and how it is run on many rows.
 
-import { GraphError, PackageMissingError, messageOf } from "./errors.js";
+import { openSessions } from "./engine.js";
+import { GraphError, messageOf } from "./errors.js";
 import { readFile } from "./files.js";
 import { notOnnx, readMetadata } from "./onnx.js";
-import { findRuntime } from "./package.js";
-import { Session } from "./session.js";
 import { ANY, product } from "./shapes.js";
 
 const BLOCK = 256; // rows for one run: a larger output falls out of the cache, and wasm keeps its memory
@@ -18,19 +17,17 @@ const BLOCK_NUMBERS = 2 ** 18; // of the larger of its sides, for the same reaso
  * @property {readonly (number | string)[]} shape A dynamic dimension is given by its name.
  */
 
-/** @typedef {Awaited<ReturnType<Session["run"]>>} Outputs By name, the numbers and their shape. */
+/** @typedef {Record<string, import("./session.js").Numbers>} Outputs By name, the numbers and their shape. */
 
 /** One ONNX file with one input, opened. */
 export class Graph {
   /**
    * @param {string} file
-   * @param {any} ort
-   * @param {Session} session
+   * @param {import("./engine.js").AnySession} session
    * @param {Record<string, string>} metadata
    */
-  constructor(file, ort, session, metadata) {
+  constructor(file, session, metadata) {
     this.file = file;
-    this.ort = ort;
     this.session = session;
     this.metadata = metadata;
     this.inputs = portsByName(session.inputs);
@@ -38,24 +35,18 @@ export class Graph {
   }
 
   /**
-   * @param {string} file
+   * Open files that belong together, all in one engine.
+   *
+   * @param {string[]} files
    * @param {import("./vae.js").RuntimeOptions} options
+   * @returns {Promise<Graph[]>}
    */
-  static async open(file, options) {
-    const [ort, content] = await Promise.all([findRuntime(options.ort), readFile(file)]);
-    const wrong = notOnnx(content);
-    if (wrong) throw new GraphError(`${file} (${content.length} bytes) ${wrong}`);
-    try {
-      const metadata = readMetadata(content);
-      return new Graph(file, ort, await Session.open(ort, content, options.sessionOptions), metadata);
-    } catch (error) {
-      if (error instanceof PackageMissingError) throw error;
-      throw new GraphError(
-        `${file} (${content.length} bytes) cannot be opened: expected an ONNX graph and, if any, ` +
-          `sessionOptions for this ONNX Runtime, which says: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
+  static async open(files, options) {
+    const reading = files.map(readModel);
+    for (const one of reading) one.catch(() => {}); // whoever waits for it is told
+    const sessions = await openSessions(reading, options);
+    const models = await Promise.all(reading);
+    return models.map(({ file, metadata }, i) => new Graph(file, sessions[i], metadata));
   }
 
   /**
@@ -116,13 +107,13 @@ export class Graph {
    */
   async run(value, shape) {
     const [port] = Object.values(this.inputs);
-    const tensor = new this.ort.Tensor(port.type, value, shape);
     try {
-      return await this.session.run({ [port.name]: tensor });
+      return await this.session.run(port, value, shape);
     } catch (error) {
+      const name = this.session.engine === "kernel" ? "The kernel" : "ONNX Runtime";
       throw new GraphError(
         `${this.file} failed on ${port.name} [${shape.join(", ")}], which it declares to take. ` +
-          `ONNX Runtime says: ${messageOf(error)}`,
+          `${name} says: ${messageOf(error)}`,
         { cause: error },
       );
     }
@@ -154,11 +145,13 @@ export class Graph {
   }
 
   /**
-   * How many rows one run takes; one where the graph alone knows how large its outputs are.
+   * How many rows one run takes: any number of the kernel, which takes a few at a time by itself; one
+   * where the graph alone knows how large its outputs are.
    *
    * @param {number} size
    */
   #rowsAtOnce(size) {
+    if (this.session.engine === "kernel") return Infinity;
     const rows = Object.values(this.outputs).map(rowOf);
     if (rows.some((row) => row.includes(ANY))) return 1;
     const most = Math.floor(BLOCK_NUMBERS / Math.max(size, ...rows.map(product)));
@@ -175,11 +168,29 @@ export class Graph {
     return this.session.device;
   }
 
+  /** Whose code runs it. */
+  get engine() {
+    return this.session.engine;
+  }
+
   toString() {
     const list = (/** @type {Record<string, Port>} */ ports) =>
       Object.values(ports).map(({ name, type, shape }) => `${name}: ${type} [${shape.join(", ")}]`);
     return `(${list(this.inputs).join(", ")}) -> (${list(this.outputs).join(", ")})`;
   }
+}
+
+/**
+ * Read a file as far as every engine wants it.
+ *
+ * @param {string} file
+ * @returns {Promise<import("./engine.js").Model>}
+ */
+async function readModel(file) {
+  const content = await readFile(file);
+  const wrong = notOnnx(content);
+  if (wrong) throw new GraphError(`${file} (${content.length} bytes) ${wrong}`);
+  return { file, content, metadata: readMetadata(content) };
 }
 
 /**

@@ -1,6 +1,8 @@
 // @ts-check
 // What stands in an ONNX file beside the graph, and what lies there in the place of one.
 
+import { fields } from "./protobuf.js";
+
 const IR_VERSION = 8; // the tag of field 1, a varint: what writers begin with
 
 /** @type {[kind: string, remedy: string, pattern: RegExp][]} */
@@ -31,8 +33,8 @@ export function readMetadata(model) {
   const pairs = [...fields(model)].filter(([field]) => field === 14);
   return Object.fromEntries(
     pairs.map(([, pair]) => {
-      const entry = new Map(fields(pair)); // 1 is the key, 2 the value
-      return [text.decode(entry.get(1)), text.decode(entry.get(2))];
+      const entry = new Map(fields(/** @type {any} */ (pair))); // 1 is the key, 2 the value
+      return [1, 2].map((field) => text.decode(/** @type {any} */ (entry.get(field))));
     }),
   );
 }
@@ -55,36 +57,4 @@ export function notOnnx(content) {
     return cut ? "ends too soon; copy it there again, whole" : "is another kind of file";
   }
   return null;
-}
-
-/**
- * The fields of a protobuf message that hold bytes, by their number. Throws RangeError where the message
- * ends too soon, TypeError where it is none.
- *
- * @param {Uint8Array} message
- * @returns {Generator<[number, Uint8Array]>}
- */
-function* fields(message) {
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      if (at >= message.length) throw new RangeError("the file ends too soon");
-      const byte = message[at++];
-      value += (byte & 127) * scale;
-      if (!(byte & 128)) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const wire = tag & 7;
-    if (wire === 0) varint();
-    else if (wire === 2) {
-      const length = varint();
-      if (at + length > message.length) throw new RangeError("the file ends too soon");
-      yield [Math.floor(tag / 8), message.subarray(at, at + length)];
-      at += length;
-    } else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
-    else throw new TypeError("no protobuf");
-  }
 }

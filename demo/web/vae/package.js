@@ -6,12 +6,13 @@ import { InputTypeError, PackageMissingError, messageOf } from "./errors.js";
 import { nodeFiles } from "./files.js";
 
 /**
- * The module that was given, or the one that is installed.
+ * The module that was given, or is given once it is asked for, or the one that is installed.
  *
  * @param {any} given
  * @returns {Promise<any>}
  */
 export async function findRuntime(given) {
+  if (typeof given === "function") return checkRuntime(await given());
   if (given !== undefined) return checkRuntime(given);
   const name = nodeFiles() ? "onnxruntime-node" : "onnxruntime-web";
   let found;
@@ -29,7 +30,7 @@ export async function findRuntime(given) {
 }
 
 /** @param {any} module */
-function checkRuntime(module) {
+export function checkRuntime(module) {
   const ort = module?.InferenceSession ? module : module?.default;
   if (ort?.InferenceSession && ort?.Tensor) return ort;
   throw new InputTypeError(

@@ -1,5 +1,5 @@
 // @ts-check
-// A session of ONNX Runtime, which leaves a GPU that fails for the processor.
+// A graph run by ONNX Runtime, which leaves a GPU that fails for the processor.
 
 import { PackageMissingError, messageOf } from "./errors.js";
 import { nodeFiles } from "./files.js";
@@ -50,6 +50,8 @@ function processor() {
 
 /** One graph, opened in a runtime. */
 export class Session {
+  /** @type {"onnxruntime"} */
+  engine = "onnxruntime";
   #ort;
   #content;
   #options;
@@ -101,10 +103,13 @@ export class Session {
    * Run it once, after the runs that were asked for before: two that overlap on WebGPU wait for each
    * other for ever.
    *
-   * @param {Record<string, unknown>} feeds
+   * @param {import("./graph.js").Port} port
+   * @param {Float32Array | Uint8Array} value
+   * @param {readonly number[]} shape
    * @returns {Promise<Record<string, Numbers>>} The outputs by name.
    */
-  run(feeds) {
+  run({ name, type }, value, shape) {
+    const feeds = { [name]: new this.#ort.Tensor(type, value, shape) };
     return inTurn(async () => {
       if (failed.has(this.#ort)) await this.#move();
       try {

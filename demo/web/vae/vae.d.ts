@@ -12,14 +12,31 @@ export interface Ort {
   readonly Tensor: new (...args: never[]) => unknown;
 }
 
+/** "kernel", WebAssembly in `vae.js` itself, for models of dense layers; "onnxruntime" for all. */
+export type Engine = "kernel" | "onnxruntime";
+
 export interface RuntimeOptions {
-  /** onnxruntime-web or onnxruntime-node; by default the one that is installed is imported. */
-  ort?: Ort;
+  /**
+   * What runs the graphs. By default the kernel, if it knows them, WebAssembly has SIMD and there are no
+   * `sessionOptions`; else ONNX Runtime.
+   */
+  engine?: Engine;
+  /**
+   * onnxruntime-web or onnxruntime-node, or a function that gives it, which is called only where it is
+   * needed: `() => import("./runtime.js")`. By default the one that is installed is imported then.
+   */
+  ort?: Ort | (() => Ort | Promise<Ort>);
   /** For `InferenceSession.create`, e.g. `{ executionProviders: ["webgpu"] }`. */
   sessionOptions?: object;
 }
 
-export type LoadOptions = RuntimeOptions;
+/** Of a model's graphs: "int8" is `encoder.int8.onnx` and `decoder.int8.onnx`. */
+export type Precision = "float32" | "float16" | "int8";
+
+export interface LoadOptions extends RuntimeOptions {
+  /** Which of the folder's graphs, "float32" by default. */
+  precision?: Precision;
+}
 
 export interface DrawingOptions extends RuntimeOptions {
   /** `drawing.onnx`; by default `models/drawing.onnx` beside `vae.js`. */
@@ -66,7 +83,12 @@ interface Model {
   readonly latentDim: number;
   /** Of one code: [latentDim], or [channels, height, width] of a map; -1 follows from the picture. */
   readonly latentShape: readonly number[];
-  /** What runs it: "webgpu", or what else was asked for; "wasm" ("cpu" in Node) once that failed. */
+  /** Whose code runs it. */
+  readonly engine: Engine;
+  /**
+   * What runs it: "wasm" for the kernel; of ONNX Runtime "webgpu", or what else was asked for, and "wasm"
+   * ("cpu" in Node) once that failed.
+   */
   readonly device: string;
   /** -1 is any size that `sizeMultiple` divides. */
   readonly imageShape: readonly [channels: number, height: number, width: number];
@@ -176,5 +198,5 @@ export class FileMissingError extends VaeError {}
 export class FileAccessError extends VaeError {}
 /** A file is not an ONNX graph of the shape that this module runs. */
 export class GraphError extends VaeError {}
-/** No onnxruntime package is found, or one lacks a file of its own. */
+/** An onnxruntime package is needed and not found, or one lacks a file of its own. */
 export class PackageMissingError extends VaeError {}

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Run a VAE or an AE of vae-onnx in a browser, a worker, Node, Deno or Bun: one ES module on top of
- * onnxruntime-web or onnxruntime-node, and of nothing else.
+ * Run a VAE or an AE of vae-onnx in a browser, a worker, Node, Deno or Bun: one ES module. Models of
+ * dense layers it runs by itself; all others on top of onnxruntime-web or onnxruntime-node, and of
+ * nothing else.
  *
  *     import { load, drawingToX } from "./vae.js";
  *
@@ -13,7 +14,7 @@
  *     const between = await m.interpolate(x, other, 9); // 9 pictures, from one image to another
  *     await m.close();
  *
- * `pictureToInk` makes the ink of a picture or a photograph; `m.device` says what runs the model.
+ * `pictureToInk` makes the ink of a picture or a photograph; `m.engine` and `m.device` say what runs the model.
  *
  * A model of colours takes what a canvas has, and gives it back:
  *

@@ -43,6 +43,40 @@ export async function golden({ load, drawingToX }, read, models, options, names)
   return rows;
 }
 
+/**
+ * The kernel beside ONNX Runtime, on every graph of dense layers: [what, largest difference, what is allowed].
+ *
+ * The integers of int8 graphs are the same ones: a step more or less would show as 1e-3.
+ */
+export async function engines({ load, standardNormal }, models, options) {
+  const rows = [];
+  for (const dataset of ["mnist", "fashion-mnist"]) {
+    for (const [name, precision] of ["vae", "ae", "vae-16d"].flatMap((kind) =>
+      ["float32", "int8"].map((one) => [`${dataset}-${kind}`, one]),
+    )) {
+      const [ours, theirs] = await Promise.all(
+        ["kernel", "onnxruntime"].map((engine) =>
+          load(`${models}${name}`, { ...(engine === "kernel" ? {} : options), engine, precision }),
+        ),
+      );
+      if (ours.engine !== "kernel" || theirs.engine !== "onnxruntime") rows.push([name, NaN, 0]);
+      for (const n of [1, 7, 33]) {
+        const z = standardNormal(n * ours.latentDim, n).map((value) => 2 * value);
+        const picture = await theirs.decode(z);
+        rows.push([`${name} ${precision} decode ${n}`, ...difference(await ours.decode(z), picture)]);
+        const dark = picture.map((value) => (value > 0.25 ? value : 0)); // as a drawing is, and as it is not
+        for (const x of [dark, picture]) {
+          const [got, expected] = [await ours.encode(x), await theirs.encode(x)];
+          rows.push([`${name} ${precision} z ${n}`, ...difference(got.z, expected.z)]);
+          if (got.logVar) rows.push([`${name} ${precision} ${n}`, ...difference(got.logVar, expected.logVar)]);
+        }
+      }
+      await Promise.all([ours.close(), theirs.close()]);
+    }
+  }
+  return rows;
+}
+
 /** Batches of sizes about and beyond a block, beside their rows one by one: [size, largest difference]. */
 export async function batches({ load, standardNormal }, models, options) {
   const model = await load(`${models}mnist-vae`, options);

@@ -13,24 +13,27 @@ import demo.web.build as site_build
 import vae_onnx
 from demo.library.latent_map import read_latents
 from demo.tools import programs
-from demo.web.build import BUDGET, MORE, build, lazy, main
+from demo.web.build import BUDGET, MORE, build, first, lazy, main
 from demo.web.plane import Plane
 
 LISTED = re.compile(r"const FILES = (\{.*?\});", re.DOTALL)
 
 
 def test_the_site_is_complete_and_small(site: Path) -> None:
-    later = lazy(site)
-    first = {path for path in site.rglob("*") if path.is_file()} - set(later)
-    assert sum(path.stat().st_size for path in first) <= BUDGET == 18_000_000
-    assert sum(path.stat().st_size for path in later) <= MORE == 4_000_000
-    assert {path.relative_to(site).parts[-2:] for path in later} == {
-        ("examples", "emoji.json"),
+    visit, later = first(site), lazy(site)
+    assert sum(path.stat().st_size for path in visit) <= BUDGET == 1_000_000
+    assert sum(path.stat().st_size for path in later) <= MORE == 24_000_000
+    assert {path for path in site.rglob("*") if path.is_file()} == {*visit, *later}
+    assert {
+        path.relative_to(site / "models").as_posix() for path in visit if "models" in path.parts
+    } == {
+        "drawing.onnx",
         *(
-            ("emoji-vae", name)
-            for name in ("encoder.onnx", "decoder.onnx", "card.json", "map.json", "latents.bin")
+            f"mnist-vae/{name}"
+            for name in ("encoder.int8.onnx", "decoder.int8.onnx", "map.json", "latents.bin")
         ),
     }
+    assert {site / "runtime.js", site / "models" / "emoji-vae" / "decoder.onnx"} <= {*later}
     assert {path.name for path in (site / "models").iterdir()} == {
         "drawing.onnx",
         "emoji-vae",
@@ -118,6 +121,16 @@ def test_a_second_build_takes_the_place_of_the_first(tmp_path: Path, site: Path)
     assert names == {path.relative_to(site) for path in site.rglob("*")}
     assert (out / "sw.js").read_bytes() == (site / "sw.js").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_first_visit_that_is_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Path
+) -> None:
+    size = sum(path.stat().st_size for path in first(site))
+    monkeypatch.setattr(site_build, "BUDGET", size - 1)
+    with pytest.raises(ValueError, match=f"the first visit must be at most {size - 1:,} bytes"):
+        build(tmp_path / "site")
+    assert list(tmp_path.iterdir()) == []
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, out: Path) -> int:

@@ -97,7 +97,8 @@ def test_what_is_missing_is_named(browser: Browser, project: Path) -> None:
         assert "is an HTML page" in str(said)
         lines = (project / "main.js").read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if not line.startswith("ort.env")]
-        (project / "main.js").write_text("".join(kept), encoding="utf-8")
+        named = "".join(kept).replace("{ ort }", '{ ort, engine: "onnxruntime" }')
+        (project / "main.js").write_text(named, encoding="utf-8")
         shutil.copy(vae_onnx.load("mnist-vae").folder / encoder.name, encoder)
         said = told(context.new_page(), address)
         assert str(said).startswith("PackageMissingError: onnxruntime-web does not start")

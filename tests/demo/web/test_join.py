@@ -44,6 +44,19 @@ def test_modules_become_one(tmp_path: Path) -> None:
     assert join.join(write(tmp_path)) == JOINED
 
 
+def test_types_of_other_modules_are_those_of_the_one(tmp_path: Path) -> None:
+    shared = "/** @typedef {number} Size Of a file. */\n\n"
+    alias = '/** @typedef {import("./read.js").Size} Size */\n'
+    typed = '/** @param {import("./read.js").Size} size @param {import("./vae.js").Told} told */\n'
+    read = MODULES["read.js"].replace("export function", shared + typed + "export function")
+    opened = MODULES["open.js"].replace("/** Open. */", alias + "/** Open. */")
+    joined = join.join(write(tmp_path, read=read, open=opened))
+    assert joined == JOINED.replace(
+        "function read",
+        shared + '/** @param {Size} size @param {import("./vae.js").Told} told */\nfunction read',
+    )
+
+
 @pytest.mark.parametrize(
     ("read", "told"),
     [
@@ -64,8 +77,9 @@ def test_the_joined_file_exports_what_its_types_say(module: Path) -> None:
     text = module.read_text(encoding="utf-8")
     types = module.with_name("vae.d.ts").read_text(encoding="utf-8")
     exported = re.findall(r"^export (?:async )?(?:class|function) (\w+)", text, re.MULTILINE)
-    declared = re.findall(r"^export (?:class|function|type) (\w+)", types, re.MULTILINE)
-    assert sorted(exported) == sorted({*declared} - {"LoadOptions", "Images", "CanvasPicture"})
+    declared = re.findall(r"^export (?:class|function) (\w+)", types, re.MULTILINE)
+    assert sorted(exported) == sorted({*declared, "Autoencoder"})
+    assert 'import("./' not in re.sub(r'import\("\./vae\.js"\)\.\w+', "", text)
     assert not re.search(r"^import\b", text, re.MULTILINE)
 
 

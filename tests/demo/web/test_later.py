@@ -1,21 +1,23 @@
-"""What the service worker keeps only once it was chosen: emoji."""
+"""What the service worker keeps only once it was chosen: emoji, and the runtime that they need."""
 
 import shutil
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from demo.screenshot import DIGITS, draw
 from demo.web.build import write_worker
 from demo.web.screenshot import open_site
 
 from .visiting import KEPT, NEW, UPDATE, served, visit
 
-EMOJI = """async () => {
+EMOJI = r"""async () => {
   const [name] = (await caches.keys()).filter((one) => one.startsWith("vae-onnx"));
   const keys = await (await caches.open(name)).keys();
-  return keys.filter(({ url }) => url.includes("emoji-vae/") || url.includes("emoji.json")).length;
+  return keys.filter(({ url }) => /emoji-vae|emoji\.json|ort\/|runtime/.test(url)).length;
 }"""
-FILES = 5  # that stay behind once emoji are chosen: both graphs, their map and the examples
+# Kept once emoji are chosen: both graphs, their map and the examples; runtime.js and three of ort/.
+FILES = 9
 
 
 def choose_emoji(page: Page) -> None:
@@ -85,5 +87,6 @@ def test_without_a_server_emoji_that_were_never_chosen_are_told_of(
     open_site(page, address)
     page.get_by_role("radio", name="Emoji").check()
     expect(page.get_by_role("alert")).to_contain_text("This did not work")
-    page.get_by_role("radio", name="Clothes").check()
-    expect(page.locator(".names")).to_contain_text("Ankle boot")
+    page.get_by_role("radio", name="Digits").check()
+    draw(page, DIGITS["1"])
+    expect(page.locator("#reading b")).to_have_text("1")

@@ -70,10 +70,16 @@ def assert_golden(rows: list[list[Any]], golden: dict[str, Any], models: list[st
     assert [row for row in rows if not row[1] <= row[2]] == []
 
 
+@pytest.fixture(params=["kernel where it can", "onnxruntime"])
+def options(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The engine that `load` chooses, and the other one."""
+    return {"engine": request.param} if request.param == "onnxruntime" else {}
+
+
 def test_golden_vectors_in_the_browser(
-    page: Page, server: tuple[str, Path], golden: dict[str, Any]
+    page: Page, server: tuple[str, Path], golden: dict[str, Any], options: dict[str, str]
 ) -> None:
-    rows = page.evaluate(CALL, [server[0], "golden", {}])
+    rows = page.evaluate(CALL, [server[0], "golden", options])
     assert_golden(rows, golden, [entry["name"] for entry in golden["models"] + golden["tiny"]])
 
 
@@ -109,24 +115,34 @@ def test_golden_vectors_on_webgpu(
 
 
 def test_the_page_runs_on_webgpu_where_it_is_asked_to(gpu_page: Page) -> None:
-    assert gpu_page.evaluate("async () => (await import('./page.js')).state.provider") == "webgpu"
+    assert gpu_page.evaluate("async () => (await import('./page.js')).state.device") == "webgpu"
     gpu_page.get_by_text("Runs in this page, on WebGPU").wait_for()
 
 
-def test_batches_of_any_size(page: Page, server: tuple[str, Path]) -> None:
-    rows = page.evaluate(CALL, [server[0], "batches", {}])
+def test_the_kernel_does_what_onnxruntime_does(page: Page, server: tuple[str, Path]) -> None:
+    rows = page.evaluate(CALL, [server[0], "engines", {}])
+    assert len(rows) == 6 * 3 * 2 * 3 + 4 * 3 * 2 * 2
+    assert [row for row in rows if not row[1] <= row[2]] == []
+
+
+def test_batches_of_any_size(page: Page, server: tuple[str, Path], options: dict[str, str]) -> None:
+    rows = page.evaluate(CALL, [server[0], "batches", options])
     assert len(rows) == 6 * 3 * 2 + 1
     assert [row for row in rows if not row[1] <= 1e-5] == []
 
 
 def test_what_cannot_be_taken_is_refused(
-    browser: Browser, server: tuple[str, Path], url: str, refused: dict[str, str]
+    browser: Browser,
+    server: tuple[str, Path],
+    url: str,
+    refused: dict[str, str],
+    options: dict[str, str],
 ) -> None:
     # Not `open_page`, which takes Chromium's word on each missing file for an error.
     with browser.new_context() as context:
         page = context.new_page()
         open_site(page, url)
-        told = page.evaluate(CALL, [server[0], "refusals", {}])
+        told = page.evaluate(CALL, [server[0], "refusals", options])
     assert told.keys() == refused.keys()
     for what, expected in refused.items():
         assert told[what].startswith(expected), (what, told[what])

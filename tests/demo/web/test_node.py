@@ -19,11 +19,14 @@ HERE = Path(__file__).parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="session")
-def told(example: Path, module: Path, models: Path, run: Run) -> dict[str, Any]:
-    """What checks.js finds in Node."""
+@pytest.fixture(scope="session", params=["kernel where it can", "onnxruntime"])
+def told(
+    request: pytest.FixtureRequest, example: Path, module: Path, models: Path, run: Run
+) -> dict[str, Any]:
+    """What checks.js finds in Node, with the engine that `load` chooses and with the other one."""
     vectors = ROOT / "tests" / "golden"
-    result = run("node", HERE / "node.js", module, models, vectors)
+    named = [request.param] if request.param == "onnxruntime" else []
+    result = run("node", HERE / "node.js", module, models, vectors, *named)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return json.loads(result.stdout)
@@ -46,20 +49,27 @@ def test_what_cannot_be_taken_is_refused(told: dict[str, Any], refused: dict[str
         assert told["refusals"][what].startswith(expected), (what, told["refusals"][what])
 
 
+def test_the_kernel_does_what_onnxruntime_does(told: dict[str, Any]) -> None:
+    assert len(told["engines"]) in (0, 6 * 3 * 2 * 3 + 4 * 3 * 2 * 2)
+    assert [row for row in told["engines"] if not row[1] <= row[2]] == []
+
+
 def test_onnxruntime_is_found_where_the_module_lies(
     example: Path, module: Path, run: Run, tmp_path: Path
 ) -> None:
     """`load(folder)` alone, as in a project that has installed onnxruntime-node."""
     shutil.copy(module, tmp_path / "vae.mjs")
-    folder = vae_onnx.load("mnist-ae").folder
+    folder = vae_onnx.load("emoji-vae").folder
     script = (
         f"const m = await (await import('./vae.mjs')).load({str(folder)!r}); console.log(m.kind)"
     )
     missing = run("node", "--input-type=module", "--eval", script, cwd=tmp_path)
     assert "PackageMissingError: onnxruntime-node cannot be imported" in missing.stderr
+    assert "The kernel cannot run" in missing.stderr
+    assert "encoder.onnx: it has the operator Conv" in missing.stderr
     (tmp_path / "node_modules").symlink_to(example / "node_modules")
     found = run("node", "--input-type=module", "--eval", script, cwd=tmp_path)
-    assert found.stdout == "ae\n", found.stderr
+    assert found.stdout == "vae\n", found.stderr
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA"])

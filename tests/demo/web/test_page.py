@@ -82,7 +82,8 @@ def test_a_drawn_digit_is_what_python_makes_of_it(page: Page, kind: str) -> None
     def agree(name: str, expected: NDArray[np.float32]) -> None:
         np.testing.assert_allclose(state["shown"][name], expected.ravel(), rtol=0, atol=1e-4)
 
-    model, x = vae_onnx.load(f"mnist-{kind}"), vae_onnx.drawing_to_x(ink)
+    model = vae_onnx.load(f"mnist-{kind}", precision="int8")
+    x = vae_onnx.drawing_to_x(ink)
     agree("x", x)
     agree("z", model.encode(x))
     agree("picture", model.reconstruct(x))
@@ -102,7 +103,7 @@ def test_a_test_image_is_what_python_makes_of_it(page: Page) -> None:
     sneaker.click()
     expect(sneaker).to_have_attribute("aria-pressed", "true")
     shown = settle(page)["shown"]
-    model = vae_onnx.load("fashion-mnist-vae")
+    model = vae_onnx.load("fashion-mnist-vae", precision="int8")
     x = np.array(shown["x"], np.float32).reshape(1, *model.image_shape)
     assert x.max() > 0.5
     np.testing.assert_allclose(shown["z"], model.encode(x)[0], atol=1e-4)
@@ -164,7 +165,7 @@ def test_the_map_decodes_the_place_that_is_pointed_at(page: Page) -> None:
     state = settle(page)
     z = np.array(state["source"]["z"], np.float32)
     assert z[0] < -0.5 > z[1]  # left of the middle, and below it
-    expected = vae_onnx.load("mnist-vae").decode(z)[0]
+    expected = vae_onnx.load("mnist-vae", precision="int8").decode(z)[0]
     np.testing.assert_allclose(state["shown"]["picture"], expected.ravel(), atol=1e-4)
     marker = page.locator(".marker")
     assert marker.evaluate("one => [one.style.left, one.style.top].map(parseFloat)") == (
@@ -231,7 +232,7 @@ def test_switches_keep_the_drawing_and_change_the_model(page: Page) -> None:
 def test_the_page_says_where_the_models_run(page: Page) -> None:
     draw(page, DIGITS["3"])
     expect(page.locator("#status")).to_contain_text("on WebAssembly, ")
-    expect(page.locator("#status")).to_contain_text("ms a picture")
+    expect(page.locator("#status")).to_contain_text("ms a picture, by vae.js alone")
 
 
 def touch(page: Page, points: list[Point]) -> None:
@@ -311,8 +312,8 @@ def test_light_and_dark_follow_the_system(open_page: OpenPage) -> None:
 def test_a_missing_file_is_told_to_the_reader(browser: Browser, url: str) -> None:
     with browser.new_context(service_workers="block") as context:
         page = context.new_page()
-        page.route("**/decoder.onnx", lambda route: route.fulfill(status=404))
+        page.route("**/decoder.int8.onnx", lambda route: route.fulfill(status=404))
         page.goto(url)
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("models/mnist-vae/decoder.onnx is missing")
+        expect(alert).to_contain_text("models/mnist-vae/decoder.int8.onnx is missing")
         expect(alert).to_contain_text("Reload the page")

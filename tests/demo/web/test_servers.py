@@ -119,7 +119,7 @@ INSTEAD = {
 }
 LOAD = """async () => {
   const { load } = await import("./vae.js");
-  const ort = await import("./runtime.js");
+  const ort = () => import("./runtime.js");
   return load("models/mnist-vae/", { ort }).then(
     (model) => model.kind,
     (error) => `${error.name}: ${error.message}`,
@@ -194,7 +194,7 @@ def test_a_runtime_without_its_file_is_not_blamed_on_the_model(browser: Browser,
               const mjs = new URL("ort/ort-wasm-simd-threaded.asyncify.js", location).href;
               ort.env.wasm.numThreads = 1;
               ort.env.wasm.wasmPaths = { mjs, wasm: "index.html" };
-              return load("models/mnist-vae/", { ort }).catch(
+              return load("models/mnist-vae/", { ort, engine: "onnxruntime" }).catch(
                 ({ name, message }) => `${name}: ${message}`,
               );
             }"""

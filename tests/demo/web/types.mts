@@ -19,6 +19,13 @@ const other = await load(new URL("https://example.org/m/"), {
   sessionOptions: { executionProviders: ["webgpu"] },
 });
 
+const small = await load("models/mnist-vae/", { engine: "kernel", precision: "int8" });
+const engine: "kernel" | "onnxruntime" = small.engine;
+await load("models/faces/", { ort: () => import("onnxruntime-node") });
+// @ts-expect-error: there is no such engine
+await load("models/mnist-vae/", { engine: "fast" });
+console.log(engine);
+
 const x: Float32Array = await drawingToX(new Uint8ClampedArray(12), 3, 4, { file: "drawing.onnx" });
 const photoData = new ImageData(3, 4);
 const photo = pictureToInk(photoData, { lossless: false });
