@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -129,6 +128,8 @@ def codes(metadata: Mapping[str, str], key: str, latent_shape: Sizes) -> Array |
     if key not in metadata:
         return None
     wanted = (2, latent_shape[0]) if key == "latent_range" else (latent_shape[0],)
+    import json  # which running a model does not need
+
     try:
         values = np.array(json.loads(metadata[key]), np.float32)
         if values.shape != wanted or not np.isfinite(values).all():

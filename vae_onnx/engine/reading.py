@@ -9,7 +9,6 @@ from typing import Final
 import onnxruntime as ort
 
 from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, accessing
-from vae_onnx.store.mistaken import named
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
 EXTERNAL: Final = (b"\x08location", b"\x00location")
@@ -42,6 +41,8 @@ def read(path: Path) -> bytes:
 
 def unusable(path: Path, content: bytes, error: Exception) -> str:
     """Say why onnxruntime does not take a file, and what to do."""
+    from vae_onnx.store.mistaken import named  # takes time at every start
+
     mistaken = named(content, path)
     if mistaken:
         return f"{path} ({len(content)} bytes) is not a complete ONNX graph: {mistaken}"
