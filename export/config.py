@@ -76,6 +76,11 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
+    x_lr_factor: float = 1.0
+    """How many times as fast the layer of an mlp that reads the images learns. Pixels are of one
+    sign, so that steps of one size add up in a hidden unit, and may leave it where no image turns
+    it on any more: at 1, four in five of them die."""
+
     mean_bias: bool = False
     """Begin with the mean image: the biases of an mlp's last layer at the logits of the mean
     pixels, so that the first steps need not learn that."""
@@ -153,7 +158,7 @@ class Recipe(Pictures):
         checks.integers(self, ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"), 1)
         checks.integers(self, ("seed", "kl_warmup", "moves", "shift", "latent_side"), 0)
         checks.integers(self, ("encoder_epochs",), 0)
-        checks.above_zero(self, ("lr", "z_lr_factor"))
+        checks.above_zero(self, ("lr", "z_lr_factor", "x_lr_factor"))
         checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
         self._check_encoder_epochs()
@@ -203,6 +208,8 @@ class Recipe(Pictures):
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
         if self.mean_bias:
             raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
+        if self.x_lr_factor != 1:
+            raise ConfigError("x_lr_factor is of --network mlp; leave it at 1 for conv")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none

@@ -20,6 +20,7 @@ ADDED: Final = {
     "encoder_epochs": 0,
     "bend": 0.0,
     "mean_bias": False,
+    "x_lr_factor": 1.0,
 }  # older runs do not name these, and did without
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image

@@ -140,12 +140,16 @@ class Trainer:
 
 def _groups(model: VAE | AE, config: Config) -> list[dict[str, Any]]:
     """The parameters by how fast they learn, the ordinary ones first."""
-    fast = list(model.decoder.get_submodule("hidden").parameters())  # which reads z
-    ordinary = [weights for weights in model.parameters() if all(weights is not f for f in fast)]
-    return [
-        {"params": ordinary, "lr": config.lr, "factor": 1.0},
-        {"params": fast, "lr": config.lr, "factor": config.z_lr_factor},
-    ]
+    factors = {"decoder.hidden.": config.z_lr_factor}  # which reads z
+    if config.x_lr_factor != 1:
+        factors["encoder.hidden."] = config.x_lr_factor
+    named = list(model.named_parameters())
+    ordinary = [weights for name, weights in named if not name.startswith(tuple(factors))]
+    groups: list[dict[str, Any]] = [{"params": ordinary, "lr": config.lr, "factor": 1.0}]
+    for start, factor in factors.items():
+        others = [weights for name, weights in named if name.startswith(start)]
+        groups.append({"params": others, "lr": config.lr, "factor": factor})
+    return groups
 
 
 def learning_rate(config: Config, step: int, steps_per_epoch: int) -> float:
