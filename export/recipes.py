@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
-    "best": {},  # the defaults
+    "best": {"epochs": 250, "x_lr_factor": 0.25},
     "report": {
         "epochs": 50,
         "batch_size": 128,
@@ -17,7 +17,8 @@ MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 14,
+        "epochs": 10,
+        "x_lr_factor": 0.25,
         "mean_bias": True,
         "lr": 1e-2,
         "z_lr_factor": 30.0,
