@@ -78,9 +78,9 @@ def numpy(given: Given) -> Peer:
         return found
 
     np.ones((2, 2)) @ np.ones((2, 2))
-    libraries = {info["internal_api"]: info["version"] for info in threadpool_info()}
-    told = ", ".join(f"{name} {number}" for name, number in libraries.items() if number)
-    return Peer(called("numpy", f"by hand, {told}" if told else "by hand"), ways)
+    libraries = {info["internal_api"] for info in threadpool_info() if info["user_api"] == "blas"}
+    told = f"by hand, {'OpenBLAS' if 'openblas' in libraries else ', '.join(sorted(libraries))}"
+    return Peer(called("numpy", told), ways)
 
 
 def numba(given: Given) -> Peer:
@@ -138,9 +138,7 @@ def numba(given: Given) -> Peer:
             return call
 
         size = blocks(count, given.threads)[0].stop
-        found = {
-            "1 thread" + ", blocks" * (size < count): partial(make, size=size, parallel=False)
-        }
+        found = {"1 thread" + ", blocks" * (size < count): partial(make, size=size, parallel=False)}
         if size < count or count % given.threads == 0:
             most = min(size, count // given.threads)
             found[f"{number_of(given.threads)}, blocks"] = partial(make, size=most, parallel=True)

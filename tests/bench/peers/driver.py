@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +85,11 @@ class Process:
             raise GoneError(f"{error.strerror}: {start[0]}{remedy}") from error
         finally:
             child.close()
-        self.name = str(self._answer()["name"])
+        try:
+            self.name = str(self._answer()["name"])
+        except GoneError:
+            self.end()
+            raise
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send a request and wait for the answer.
@@ -138,9 +142,7 @@ def environment(threads: int) -> dict[str, str]:
     return kept | counts | {"PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
 
 
-def measure(
-    entries: Iterable[Entry], given: Given, sizes: Sequence[int], rounds: int
-) -> Results:
+def measure(entries: Iterable[Entry], given: Given, sizes: Sequence[int], rounds: int) -> Results:
     """Measure every peer on both operations and numbers of rows."""
     results = Results({}, {}, {}, {})
     processes: dict[str, Process] = {}
@@ -165,7 +167,11 @@ def _turns(
 ) -> dict[str, Cell]:
     what = {"operation": operation, "rows": rows, "seconds": SECONDS}
     ways: dict[str, str] = {}
-    for function, process in list(tqdm(processes.items(), desc=f"{operation} {rows:,}: the best way", leave=False, disable=None)):
+    for function, process in list(
+        tqdm(
+            processes.items(), desc=f"{operation} {rows:,}: the best way", leave=False, disable=None
+        )
+    ):
         with _gone(processes, function, results):
             time.sleep(REST)
             answer = process.ask("best", **what)

@@ -73,7 +73,7 @@ def onnxruntime(given: Given) -> Peer:
 
             return call
 
-        found = {}
+        found, whole = {}, [slice(0, count)]
         for threads, spinning in {(1, False), (given.threads, True), (given.threads, False)}:
             told = number_of(threads) + (
                 ", spinning" if spinning else ", sleeping" if threads > 1 else ""
@@ -81,7 +81,6 @@ def onnxruntime(given: Given) -> Peer:
             options = {"threads": threads, "spinning": spinning}
             found[told] = lambda rows, options=options: run(rows, **options)
             if len(parts) > 1:
-                whole = [slice(0, count)]
                 found[f"{told}, bound"] = lambda rows, o=options: bound(rows, parts=whole, **o)
                 found[f"{told}, blocks"] = lambda rows, o=options: bound(rows, parts=parts, **o)
         if len(parts) > 1 and given.threads > 1:
@@ -125,7 +124,9 @@ def _openvino(given: Given, hint: str) -> Peer:
         def make(rows: Array, parts: list[slice]) -> Call:
             rows, results = rows.reshape(-1, *SHAPES[operation]), out(operation, len(rows))
             shaped = [
-                array.reshape(-1, *(SHAPES["encode"] if array.shape[1] == WIDTHS["x_recon"] else (2,)))
+                array.reshape(
+                    -1, *(SHAPES["encode"] if array.shape[1] == WIDTHS["x_recon"] else (2,))
+                )
                 for array in results
             ]
             model = compiled(operation, parts[0].stop)

@@ -1,5 +1,6 @@
 """What a peer is given, what it is, and the ways to share rows out that several of them have."""
 
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,40 @@ class Given(NamedTuple):
         return [np.load(self.folder / f"{name}.npy") for name in OUTPUTS[operation]]
 
 
+def write(folder: Path, threads: int, name: str, images: Array) -> Given:
+    """Write what all peers are given: graphs, weights, rows and what vae_onnx makes of them.
+
+    Args:
+        folder: Where to.
+        threads: How many all of them may use.
+        name: Of the model.
+        images: (N, 784) uint8; larger batches repeat them, and as many z.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    import vae_onnx
+
+    model = vae_onnx.load(name)
+    shutil.copytree(model.folder, folder, dirs_exist_ok=True)
+    given = Given(folder, threads)
+    for operation in OUTPUTS:
+        weights = {
+            part.name.removeprefix("decoder."): numpy_helper.to_array(part)
+            for part in onnx.load(given.graph(operation)).graph.initializer
+            if part.name.endswith((".weight", ".bias"))
+        }
+        np.savez(folder / f"{operation}.npz", **weights)
+    z = np.random.default_rng(0).standard_normal((len(images), 2), np.float32)
+    posterior = model.posterior(images.reshape(-1, 28, 28))
+    expected = {"x_recon": model.decode(z), "mu": posterior.mu, "log_var": posterior.log_var}
+    np.save(folder / "decode.npy", z)
+    np.save(folder / "encode.npy", images)
+    for output, array in expected.items():
+        np.save(folder / f"{output}.npy", array.reshape(-1, WIDTHS[output]))
+    return given
+
+
 class Peer(NamedTuple):
     """One who computes: what he is called, with his version, and how he can be used.
 
@@ -89,7 +124,7 @@ class Callers:
         self._pool = ThreadPoolExecutor(max(1, threads - 1))
 
     def each(self, work: Callable[[slice, int], None], parts: Sequence[slice]) -> None:
-        """Do the work for each part; it is told the number of the thread, which is below `threads`."""
+        """Do the work for each part, and tell it which of the threads does it."""
         todo, lock = iter(parts), threading.Lock()
 
         def take(number: int) -> None:

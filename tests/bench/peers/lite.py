@@ -42,9 +42,7 @@ def litert(given: Given) -> Peer:
             ]
             inputs = [model.create_input_buffers(0) for model in models]
             outputs = {
-                part.start: [
-                    TensorBuffer.create_from_host_memory(array[part]) for array in results
-                ]
+                part.start: [TensorBuffer.create_from_host_memory(array[part]) for array in results]
                 for part in parts
             }
 

@@ -1,6 +1,5 @@
 """vae_onnx itself."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,11 +51,11 @@ def _peer(given: Given, more: str, **options: Any) -> Peer:
 
     def decode_into(z: Array) -> Call:
         out = np.empty((len(z), 28, 28), np.float32)
-        return lambda call=partial(model.decode, z, out): [call()]
+        return lambda: [model.decode(z, out)]
 
     def ways(operation: str, rows: int) -> Ways:
         if operation == "encode":
-            return {"encode": encode}
-        return {"decode": decode} | ({"decode, out=": decode_into} if rows >= LARGE else {})
+            return {"encode(x)": encode}
+        return {"decode(z)": decode} | ({"decode(z, out)": decode_into} if rows >= LARGE else {})
 
     return Peer(called("vae-onnx", more, "vae_onnx"), ways)

@@ -34,7 +34,13 @@ def _figures(results: Results, operation: str) -> str:
         if function == FLOOR or not any(found.values()):
             continue
         rows.append(
-            [name, *(_figure(cell, columns[size].get(FIRST), units[size][1]) for size, cell in found.items())]
+            [
+                name,
+                *(
+                    _figure(cell, columns[size].get(FIRST), units[size][1])
+                    for size, cell in found.items()
+                ),
+            ]
         )
     return table(header, rows)
 
@@ -58,7 +64,9 @@ def _ways(results: Results, operation: str) -> str:
 
 
 def _columns(results: Results, operation: str) -> dict[int, Mapping[str, Cell]]:
-    return {size: cells for (one, size), cells in results.cells.items() if one == operation and cells}
+    return {
+        size: cells for (one, size), cells in results.cells.items() if one == operation and cells
+    }
 
 
 def _floor(results: Results, side: int) -> list[str]:
@@ -71,13 +79,14 @@ def _floor(results: Results, side: int) -> list[str]:
         least = rows * flops / (2 * side**3) * columns[rows][FLOOR].seconds
         share = least / columns[rows][FIRST].seconds
         told.append(
-            f"{least * 1e3:.1f} ms for {operation} of {rows:,}, so that vae_onnx runs at {share:.0%} of that"
+            f"{least * 1e3:.1f} ms for {operation} of {rows:,} rows, "
+            f"of whose speed vae_onnx has {share:.0%}"
         )
     if not told:
         return []
     return [
         "The matrix products alone would take, at the speed of a float32 one of "
-        f"{side}x{side} by torch in the same run, {' and '.join(told)}."
+        f"{side}x{side} by torch in the same run, {'; '.join(told)}."
     ]
 
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
-
-from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
+from .given import BLOCK, Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
 
 SIDE = 2048  # of the matrices of the floor
+MANY = 4096  # rows whose layers are products of such matrices
 
 
 def eager(given: Given) -> Peer:
@@ -25,7 +24,10 @@ def eager(given: Given) -> Peer:
 
 
 def compiled(given: Given) -> Peer:
-    """`torch.compile` for each number of rows, frozen as is recommended for inference on CPUs."""
+    """`torch.compile` for each number of rows, frozen and tuned as is recommended on CPUs."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
+        given.folder
+    )  # what was tuned in another run is not taken
     import torch
     from torch._inductor import config
 
@@ -39,9 +41,9 @@ def compiled(given: Given) -> Peer:
     def function(operation: str, rows: int, threads: int) -> Any:  # the code is for that many
         module = model(operation)
         # A code object of its own for each, else the shapes count as one that changes.
-        return torch.compile(lambda x: module(x), dynamic=False)
+        return torch.compile(lambda x: module(x), dynamic=False, mode="max-autotune")
 
-    return Peer(f"torch {torch.__version__}, compiled", _ways(given, function))
+    return Peer(f"torch {torch.__version__}, max-autotune", _ways(given, function))
 
 
 def executorch(given: Given) -> Peer:
@@ -66,7 +68,10 @@ def executorch(given: Given) -> Peer:
         def make(rows: Array, threads: int, parts: list[slice]) -> Call:
             portable_lib._unsafe_reset_threadpool(threads)
             buffer = program(operation, parts[0].stop)
-            loaded, x = portable_lib._load_for_executorch_from_buffer(buffer), torch.from_numpy(rows)
+            loaded, x = (
+                portable_lib._load_for_executorch_from_buffer(buffer),
+                torch.from_numpy(rows),
+            )
             if len(parts) == 1:
                 # What it gives lies in its own memory, where the next call writes.
                 return lambda _keep=buffer: loaded.forward((x,), clone_outputs=False)
@@ -86,9 +91,7 @@ def executorch(given: Given) -> Peer:
         for threads in (1, given.threads):
             found[number_of(threads)] = partial(make, threads=threads, parts=whole)
             if len(parts) > 1:
-                found[f"{number_of(threads)}, blocks"] = partial(
-                    make, threads=threads, parts=parts
-                )
+                found[f"{number_of(threads)}, blocks"] = partial(make, threads=threads, parts=parts)
         return found
 
     return Peer(called("executorch", "XNNPACK", "ExecuTorch"), ways)
@@ -109,7 +112,7 @@ def floor(given: Given) -> Peer:
 
         return call
 
-    return Peer("floor", lambda operation, rows: {"": make})
+    return Peer("floor", lambda operation, rows: {"": make} if rows >= MANY else {})
 
 
 def _module(given: Given) -> Callable[[str], Any]:
@@ -186,7 +189,9 @@ def _ways(given: Given, function: Callable[[str, int, int], Any]) -> Callable[[s
             return call
 
         found = {
-            number_of(threads): partial(make, threads=threads) for threads in (1, given.threads)
+            number_of(threads): partial(make, threads=threads)
+            for threads in (1, given.threads)
+            if threads > 1 or count <= BLOCK
         }
         if len(parts) > 1:
             told = f"{number_of(given.threads)}, blocks"
