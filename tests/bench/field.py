@@ -65,8 +65,8 @@ Who can be used in several ways was tried in all of them, and the fastest for ea
 which the tables below name. Blocks are at most {BLOCK} rows, which stay in a core's cache, written
 into one array of results; N callers are N threads of Python that take blocks and compute with one
 thread each. Engines that compile for a shape had each batch's and block's own. torch is frozen and
-compiled for fixed shapes; numba has no SVML, without which PyPI's comes. onnx2c is built from source
-and named in `ONNX2C`; its C has global buffers, and so one thread.
+compiled for fixed shapes; numba has no SVML, without which PyPI's comes. onnx2c is built from
+source and named in `ONNX2C`; its C has global buffers, and so one thread.
 
 {tables(results, torches.SIDE)}
 
