@@ -7,6 +7,9 @@ import numpy as np
 
 from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
 
+# What numba may change about sums and products; not that nothing is infinite, for exp is.
+FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+
 
 class Layers:
     """The two matrices and biases, (inputs, outputs) each; the heads of the encoder are one."""
@@ -121,7 +124,7 @@ def numba(given: Given) -> Peer:
     @cache
     def compiled(operation: str, *, parallel: bool) -> Any:
         function = decode if operation == "decode" else encode
-        return nb.njit(function, fastmath=True, parallel=parallel)
+        return nb.njit(function, fastmath=FAST, parallel=parallel)
 
     def ways(operation: str, count: int) -> Ways:
         layers = Layers(given, operation)

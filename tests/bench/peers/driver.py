@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 OWN = ROOT / "build" / "peers" / "bin" / "python"  # where `make` installs what .venv does not have
 REST = 0.2  # seconds: threads of whoever was measured before may yet spin
 SECONDS = 0.1  # of a burst
+TRIES = 3  # bursts of each way of a peer, of which the fastest is found
 PATIENCE = 900.0  # seconds for an answer: some compile
 LARGE = 2**26  # bytes of rows and results that nobody keeps while others compute
 COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -174,7 +175,7 @@ def _turns(
     ):
         with _gone(processes, function, results):
             time.sleep(REST)
-            answer = process.ask("best", **what)
+            answer = process.ask("best", tries=min(TRIES, rounds), **what)
             for way, reason in answer.get("failed", {"": answer.get("error")}).items():
                 told = f"{process.name}, {operation} of {rows:,}" + (f" by {way}" if way else "")
                 results.failed[told] = reason

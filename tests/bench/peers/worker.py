@@ -22,7 +22,6 @@ import numpy as np
 from .given import Array, Call, Given, Peer
 
 REST = 0.2  # seconds, after which the threads of another way no longer spin
-TRIES = 3  # bursts of each way, of which the fastest is found
 HOPELESS = 3.0  # times as slow as the fastest once, and a way is not tried again
 BOUND = 1e-5  # for results, relative to the largest where that is above 1
 
@@ -35,12 +34,12 @@ class Worker:
         self._opened: tuple[str, int, str] | None = None
         self._call: Call | None = None
 
-    def best(self, operation: str, rows: int, seconds: float) -> dict[str, Any]:
+    def best(self, operation: str, rows: int, seconds: float, tries: int) -> dict[str, Any]:
         """The fastest way whose results are right, and what is wrong with others."""
         ways = self._peer.ways(operation, rows)
         times: dict[str, list[float]] = {}
         failed: dict[str, str] = {}
-        for attempt in range(TRIES if len(ways) > 1 else 1):
+        for attempt in range(tries if len(ways) > 1 else 1):
             for way in ways:
                 fastest = min(map(min, times.values()), default=0.0)
                 if way in failed or (attempt and min(times[way]) > HOPELESS * fastest):
