@@ -167,34 +167,24 @@ def _turns(
     processes: dict[str, Process], operation: str, rows: int, rounds: int, results: Results
 ) -> dict[str, Cell]:
     what = {"operation": operation, "rows": rows, "seconds": SECONDS}
-    ways: dict[str, str] = {}
-    for function, process in list(
-        tqdm(
-            processes.items(), desc=f"{operation} {rows:,}: the best way", leave=False, disable=None
-        )
-    ):
+    told, ways = f"{operation} of {rows:,}", {}
+    for function in tqdm(list(processes), desc=f"{told}, ways", disable=None):
         with _gone(processes, function, results):
-            time.sleep(REST)
-            answer = process.ask("best", tries=min(TRIES, rounds), **what)
-            for way, reason in answer.get("failed", {"": answer.get("error")}).items():
-                told = f"{process.name}, {operation} of {rows:,}" + (f" by {way}" if way else "")
-                results.failed[told] = reason
-            if answer.get("way") is not None:
-                ways[function] = answer["way"]
+            way = _best(processes[function], told, results, tries=min(TRIES, rounds), **what)
+            if way is not None:
+                ways[function] = way
     times: dict[str, list[float]] = {function: [] for function in ways}
-    large = rows * 4 * sum(WIDTHS.values()) > LARGE
-    for _ in tqdm(range(rounds), desc=f"{operation} {rows:,}", disable=None):
+    for _ in tqdm(range(rounds), desc=told, disable=None):
         for function in [function for function in ways if function in processes]:
             with _gone(processes, function, results):
                 time.sleep(REST)
                 answer = processes[function].ask("burst", way=ways[function], **what)
                 if "error" in answer:
-                    told = f"{processes[function].name}, {operation} of {rows:,}"
-                    results.failed[told] = answer["error"]
+                    results.failed[f"{processes[function].name}, {told}"] = answer["error"]
                     del ways[function]
                     continue
                 times[function].append(answer["seconds"])
-                if large:
+                if rows * 4 * sum(WIDTHS.values()) > LARGE:
                     processes[function].ask("close")
     for function in list(processes):
         with _gone(processes, function, results):
@@ -204,6 +194,19 @@ def _turns(
         for function, way in ways.items()
         if times[function]
     }
+
+
+def _best(process: Process, told: str, results: Results, **what: Any) -> str | None:
+    """The fastest way of a peer, if any; what did not work is noted."""
+    time.sleep(REST)
+    answer = process.ask("best", **what)
+    if "error" in answer:
+        results.failed[f"{process.name}, {told}"] = answer["error"]
+        return None
+    for way, reason in answer["failed"].items():
+        results.failed[f"{process.name}, {told} by {way}"] = reason
+    found: str | None = answer["way"]
+    return found
 
 
 @contextlib.contextmanager

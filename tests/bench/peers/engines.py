@@ -1,6 +1,7 @@
-"""Engines that read the graphs as they are: bare onnxruntime, OpenVINO, tract."""
+"""Engines that read the graphs as they are: bare onnxruntime, OpenVINO, tract.
 
-from functools import cache
+They are opened anew whenever a peer begins to compute: what they need for many rows they keep.
+"""
 
 import numpy as np
 
@@ -25,7 +26,6 @@ def onnxruntime(given: Given) -> Peer:
     """Bare sessions: one thread or all, spinning or not, one call or blocks, bound or not."""
     import onnxruntime as ort
 
-    @cache
     def session(operation: str, threads: int, *, spinning: bool) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -112,7 +112,6 @@ def _openvino(given: Given, hint: str) -> Peer:
         "INFERENCE_NUM_THREADS": given.threads,
     }
 
-    @cache
     def compiled(operation: str, rows: int) -> ov.CompiledModel:
         model = core.read_model(given.graph(operation))
         model.reshape([rows, *SHAPES[operation]])
@@ -180,7 +179,6 @@ def tract(given: Given) -> Peer:
     onnx = engine.onnx()
     callers = Callers(given.threads)
 
-    @cache
     def runnable(operation: str, rows: int) -> engine.Runnable:
         model = onnx.load(given.graph(operation))
         shape = ",".join(map(str, (rows, *SHAPES[operation])))

@@ -1,6 +1,6 @@
 """LiteRT: the layers as a .tflite file, which XNNPACK computes."""
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,7 @@ def litert(given: Given) -> Peer:
 
     callers = Callers(given.threads)
 
-    @cache
-    def compiled(operation: str, rows: int, threads: int, caller: int) -> Any:
+    def compiled(operation: str, rows: int, threads: int) -> Any:
         options = Options(
             hardware_accelerators=HardwareAccelerator.CPU,
             cpu_options=CpuOptions(num_threads=threads),
@@ -37,8 +36,7 @@ def litert(given: Given) -> Peer:
             size = parts[0].stop
             results = [aligned(array) for array in out(operation, count)]
             models = [
-                compiled(operation, size, threads, caller)
-                for caller in range(given.threads if calling else 1)
+                compiled(operation, size, threads) for _ in range(given.threads if calling else 1)
             ]
             inputs = [model.create_input_buffers(0) for model in models]
             outputs = {
