@@ -53,6 +53,7 @@ def executorch(given: Given) -> Peer:
     from executorch.exir import to_edge_transform_and_lower
     from executorch.extension.pybindings import portable_lib
 
+    torch.set_num_threads(1)  # which copy results of blocks, beside ExecuTorch's own
     model = _module(given)
 
     @cache
