@@ -145,8 +145,16 @@ data/emoji: | $(VENV)/.demo
 ablation: $(VENV)/.all
 	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
 
+# What `make bench` compares with and .venv does not have; it lies over .venv, which has torch.
+# onnx2c is no package: apt install libprotobuf-dev protobuf-compiler, clone kraiskil/onnx2c with its
+# submodules, `cmake -DCMAKE_BUILD_TYPE=Debug` (gcc 12 warns of a Release, which ends it), `make onnx2c`, and
+# ONNX2C=.../onnx2c make bench. Without it the page says that it is not there.
+build/peers/.done: $(VENV)/.all tests/bench/peers/install.py
+	$(BIN)/python tests/bench/peers/install.py build/peers
+	@touch $@
+
 # numpy's threads would take part where everything else is given one.
-bench: tools data/emoji
+bench: tools data/emoji build/peers/.done
 	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 	$(BIN)/python tests/bench/strangers.py --page docs/your-model.md

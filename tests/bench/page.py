@@ -8,6 +8,7 @@ from pathlib import Path
 
 import convolutions
 import demo_bench
+import field
 import hosts
 import large
 import process
@@ -24,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    parts = (runtime, large, process, hosts, web, demo_bench, training, convolutions)
+    parts = (runtime, field, large, process, hosts, web, demo_bench, training, convolutions)
     sections = [part.section() for part in parts]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
