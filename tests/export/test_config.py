@@ -68,7 +68,7 @@ def test_flags_name_every_field_that_differs():
         "kind": "ae",
         "name": "my-model",
     }
-    without = {"encoder_epochs"}
+    without = {"encoder_epochs", "bend"}
     of_conv = {"network": "mlp", "width": None, "depth": None, "latent_side": 0}
     numbers = {
         field.name: field.default + 1
@@ -83,7 +83,8 @@ def test_flags_name_every_field_that_differs():
         *without,
     }
     assert (
-        Config(encoder_epochs=3).flags() == "--dataset fashion-mnist --encoder-epochs 3 --kind vae"
+        Config(encoder_epochs=3, bend=0.5).flags()
+        == "--dataset fashion-mnist --encoder-epochs 3 --bend 0.5 --kind vae"
     )
 
 
