@@ -76,6 +76,10 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
+    x_lr_factor: float = 1.0
+    """How many times as fast the layer of an mlp learns that reads x: with hundreds of inputs, none
+    below zero, steps as large as the others' leave units where no image ever turns them on."""
+
     adam_beta1: float = 0.9
     """Decay of Adam's average of gradients."""
 
@@ -149,7 +153,7 @@ class Recipe(Pictures):
         checks.integers(self, ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"), 1)
         checks.integers(self, ("seed", "kl_warmup", "moves", "shift", "latent_side"), 0)
         checks.integers(self, ("encoder_epochs",), 0)
-        checks.above_zero(self, ("lr", "z_lr_factor"))
+        checks.above_zero(self, ("lr", "z_lr_factor", "x_lr_factor"))
         checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
         self._check_encoder_epochs()
@@ -199,6 +203,8 @@ class Recipe(Pictures):
             return
         if self.hidden_dim != Recipe.hidden_dim:
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
+        if self.x_lr_factor != 1:
+            raise ConfigError("x_lr_factor is of --network mlp")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none

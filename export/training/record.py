@@ -16,7 +16,8 @@ HISTORY = "history.jsonl"
 METRICS = "metrics.json"
 DATA = "data.json"
 CURVES = "curves.png"
-ADDED: Final = {"encoder_epochs": 0, "bend": 0.0}  # older runs do not name these, and did without
+# Options that older runs do not name, and what they did.
+ADDED: Final = {"encoder_epochs": 0, "bend": 0.0, "x_lr_factor": 1.0}
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
 

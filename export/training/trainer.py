@@ -128,12 +128,17 @@ class Trainer:
 
 def _groups(model: VAE | AE, config: Config) -> list[dict[str, Any]]:
     """The parameters by how fast they learn, the ordinary ones first."""
-    fast = list(model.decoder.get_submodule("hidden").parameters())  # which reads z
-    ordinary = [weights for weights in model.parameters() if all(weights is not f for f in fast)]
-    return [
-        {"params": ordinary, "lr": config.lr, "factor": 1.0},
-        {"params": fast, "lr": config.lr, "factor": config.z_lr_factor},
-    ]
+    layers = {"decoder.hidden.": config.z_lr_factor}  # it reads z
+    if config.x_lr_factor != 1:
+        layers["encoder.hidden."] = config.x_lr_factor
+    groups: dict[str, dict[str, Any]] = {
+        layer: {"params": [], "lr": config.lr, "factor": factor}
+        for layer, factor in {"": 1.0, **layers}.items()
+    }
+    for name, weights in model.named_parameters():
+        layer = next((layer for layer in layers if name.startswith(layer)), "")
+        groups[layer]["params"].append(weights)
+    return list(groups.values())
 
 
 def learning_rate(config: Config, step: int, steps_per_epoch: int) -> float:

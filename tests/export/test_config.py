@@ -98,6 +98,7 @@ def test_flags_name_every_field_that_differs():
         ({"dataset": "cifar10", "image_size": 64}, "cifar10 has 32, got 64"),
         ({"recolour": 0.5}, "recolour is of colour pictures"),
         ({"dataset": "cifar10", "recolour": 2.0}, "recolour must be a share from 0 to 1, got 2"),
+        ({"network": "conv", "dataset": "cifar10", "x_lr_factor": 0.1}, "x_lr_factor is of --net"),
         ({"shift": 28}, "shift must be less than the 28 pixels"),
         ({"name": "My Model"}, "name must be of small letters"),
     ],

@@ -134,6 +134,6 @@ def test_a_run_that_knew_no_such_epochs_had_none(tmp_path):
     record.write_config(tmp_path, Config())
     path = tmp_path / record.CONFIG
     told = json.loads(path.read_text())
-    del told["encoder_epochs"], told["bend"]
+    del told["encoder_epochs"], told["bend"], told["x_lr_factor"]
     path.write_text(json.dumps(told))
     assert record.read_config(tmp_path) == Config()

@@ -156,6 +156,20 @@ def test_images_vary_as_the_config_says_and_no_further():
     assert shifted.min() > 0  # nothing new comes in at the edges
 
 
+def test_layers_learn_as_fast_as_they_are_told():
+    plain = Trainer(Config(hidden_dim=8), ALONE).optimizer.param_groups
+    assert [(len(group["params"]), group["factor"]) for group in plain] == [(8, 1.0), (2, 10.0)]
+    slowed = Trainer(Config(hidden_dim=8, x_lr_factor=0.1), ALONE)
+    rest, reads_z, reads_x = slowed.optimizer.param_groups
+    assert [group["factor"] for group in (rest, reads_z, reads_x)] == [1.0, 10.0, 0.1]
+    encoder, decoder = slowed.model.encoder, slowed.model.decoder
+    for group, layer in ((reads_x, encoder.hidden), (reads_z, decoder.hidden)):
+        assert all(
+            ours is own for ours, own in zip(group["params"], layer.parameters(), strict=True)
+        )
+    assert len(rest["params"]) == 6
+
+
 def test_bytes_and_floats_train_alike():
     levels = torch.randint(0, 256, (40, 784), dtype=torch.uint8)
     config = Config(hidden_dim=8, epochs=1, batch_size=16, moves=0)
