@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EMOJI := emoji-datasource-google@16.0.0
-LONG := --x-lr-factor 0.1 --precision auto --train-on all
+LONG := --precision auto --train-on all
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -97,10 +97,11 @@ lint: $(VENV)/.all
 train: $(VENV)/.all data/emoji
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
 	set -e; for dataset in fashion-mnist mnist; do \
-	  $(BIN)/python -m export all --dataset $$dataset $(LONG) --epochs 240 --encoder-epochs 40 \
-	    --bend 0.7 --out runs/$$dataset --models vae_onnx/models --resume; \
+	  $(BIN)/python -m export all --dataset $$dataset $(LONG) --epochs 240 --x-lr-factor 0.1 \
+	    --encoder-epochs 40 --bend 0.7 --out runs/$$dataset --models vae_onnx/models --resume; \
 	  $(BIN)/python -m export train --dataset $$dataset $(LONG) --epochs 200 --latent-dim 16 \
-	    --z-lr-factor 2 --batch-size 256 --lr 0.006 --out runs/$$dataset/vae-16d --resume; \
+	    --x-lr-factor 0.2 --z-lr-factor 2 --batch-size 256 --lr 0.006 \
+	    --out runs/$$dataset/vae-16d --resume; \
 	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
 	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \
 	done
