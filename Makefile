@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EMOJI := emoji-datasource-google@16.0.0
+LONG := --train-on all --bend 0.7
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -100,9 +101,10 @@ lint: $(VENV)/.all
 train: $(VENV)/.all data/emoji
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
 	set -e; for dataset in fashion-mnist mnist; do \
-	  $(BIN)/python -m export all --dataset $$dataset --train-on all --out runs/$$dataset \
-	    --models vae_onnx/models --resume; \
-	  $(BIN)/python -m export train --dataset $$dataset --latent-dim 16 --epochs 100 --train-on all \
+	  $(BIN)/python -m export all --dataset $$dataset $(LONG) --epochs 250 --encoder-epochs 50 \
+	    --out runs/$$dataset --models vae_onnx/models --resume; \
+	  $(BIN)/python -m export train --dataset $$dataset $(LONG) --epochs 210 --encoder-epochs 30 \
+	    --latent-dim 16 --z-lr-factor 2 --batch-size 256 --lr 0.006 \
 	    --out runs/$$dataset/vae-16d --resume; \
 	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
 	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \

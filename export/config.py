@@ -104,8 +104,8 @@ class Recipe(Pictures):
     right, to which the decoder is not adapted; 0 leaves them out."""
 
     bend: float = 0.0
-    """Pixels. Those images are bent as well: 16 points of each go some way, with this deviation,
-    and what lies between them follows smoothly."""
+    """Pixels. In the encoder's own epochs those images are bent as well: 16 points of each go some
+    way, with this deviation, and what lies between them follows smoothly."""
 
     mirror: bool = False
     """Train on every image as often mirrored, left to right: for what has no left and right."""
@@ -177,6 +177,8 @@ class Recipe(Pictures):
                 f"encoder_epochs must be less than the {self.epochs} epochs, the last of which "
                 f"they are, got {self.encoder_epochs}"
             )
+        if self.bend and not self.encoder_epochs:
+            raise ConfigError("bend is of the encoder's own epochs; add --encoder-epochs")
         if self.encoder_epochs and self.schedule == "constant":
             raise ConfigError(
                 "encoder_epochs are the last ones, and a constant schedule has no last one; leave "

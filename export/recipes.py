@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
-    "best": {"epochs": 250, "x_lr_factor": 0.25},
+    "best": {"x_lr_factor": 0.25, "precision": "auto"},
     "report": {
         "epochs": 50,
         "batch_size": 128,

@@ -23,6 +23,7 @@ class Noise:
 
     def __init__(self, config: Config, epoch: int, device: torch.device) -> None:
         self._config = config
+        self._bend = config.bend if epoch > config.joint_epochs else 0.0
         self._device = device
         seeds = np.random.SeedSequence((config.seed, epoch)).generate_state(2, np.uint64).tolist()
         # What is small is drawn on the CPU, so that every device sees the same.
@@ -64,6 +65,11 @@ class Noise:
         chosen = torch.rand(images, generator=self._host) < share
         return chosen.to(self._device)[:, None, None, None]
 
+    @property
+    def moves(self) -> bool:
+        """Whether the encoder learns from images that `move` has changed."""
+        return self._config.moves > 0 or self._bend > 0
+
     def move(self, x: Tensor) -> Tensor:
         """Move and bend images (N, pixels): move them by some pixels, an eighth all alike.
 
@@ -72,9 +78,9 @@ class Noise:
         config = self._config
         grey = config.image_shape[0] == GREY
         pictures = x.view(-1, *config.image_shape)
-        if config.bend:
+        if self._bend:
             ways = torch.randn(len(x), 2, KNOTS, KNOTS, generator=self._host).to(self._device)
-            pictures = bent(pictures, config.bend * ways, "zeros" if grey else "border")
+            pictures = bent(pictures, self._bend * ways, "zeros" if grey else "border")
         if config.moves:
             pictures = self._moved(pictures, config.moves, "constant" if grey else "replicate")
         return pictures.flatten(1)

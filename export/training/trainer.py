@@ -91,8 +91,7 @@ class Trainer:
             share, counted = group.share(len(rows))
             images = noise.varied(as_float(x.index_select(0, rows)))
             batch = noise.batch(images).part(share)
-            moves = config.moves or config.bend
-            moved = noise.batch(noise.move(images)).part(share) if moves else None
+            moved = noise.batch(noise.move(images)).part(share) if noise.moves else None
             # The gradients are averaged over the processes, whose shares may differ.
             logged = self._differentiate(batch, moved, weight, counted * group.size / len(rows))
             self.optimizer.step()

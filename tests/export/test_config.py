@@ -68,7 +68,7 @@ def test_flags_name_every_field_that_differs():
         "kind": "ae",
         "name": "my-model",
     }
-    without = {"encoder_epochs"}
+    without = {"encoder_epochs", "bend"}
     of_conv = {"network": "mlp", "width": None, "depth": None, "latent_side": 0}
     numbers = {
         field.name: field.default + 1
@@ -83,7 +83,8 @@ def test_flags_name_every_field_that_differs():
         *without,
     }
     assert (
-        Config(encoder_epochs=3).flags() == "--dataset fashion-mnist --encoder-epochs 3 --kind vae"
+        Config(encoder_epochs=3, bend=0.5).flags()
+        == "--dataset fashion-mnist --encoder-epochs 3 --bend 0.5 --kind vae"
     )
 
 
@@ -97,6 +98,7 @@ def test_flags_name_every_field_that_differs():
         ({"dataset": "cifar10", "image_size": 64}, "cifar10 has 32, got 64"),
         ({"recolour": 0.5}, "recolour is of colour pictures"),
         ({"dataset": "cifar10", "recolour": 2.0}, "recolour must be a share from 0 to 1, got 2"),
+        ({"network": "conv", "dataset": "cifar10", "x_lr_factor": 0.1}, "x_lr_factor is of --net"),
         ({"shift": 28}, "shift must be less than the 28 pixels"),
         ({"name": "My Model"}, "name must be of small letters"),
     ],

@@ -126,16 +126,18 @@ def test_images_are_bent_smoothly_and_each_in_its_own_way():
     assert not torch.allclose(found[0], found[1], atol=0.1)
 
 
-def test_what_is_bent_is_for_the_encoder(images):
+def test_images_are_bent_in_the_encoders_own_epochs(images):
     x = images[0]
-    still, bending = (Noise(Config(moves=0, bend=bend), 1, x.device) for bend in (0.0, 1.0))
-    assert torch.equal(still.move(x), x)
-    moved = bending.move(x)
+    config = Config(hidden_dim=8, moves=0, bend=1.0, epochs=2, encoder_epochs=1)
+    before, after = (Noise(config, epoch, x.device) for epoch in (1, 2))
+    assert (before.moves, after.moves) == (False, True)
+    assert torch.equal(before.move(x), x)
+    moved = after.move(x)
     assert moved.shape == x.shape
     assert 0.02 < (moved - x).square().mean().sqrt() < 0.2
-    assert bending.varied(x) is x
-    both = Trainer(Config(hidden_dim=8, epochs=1, bend=0.5, moves=0), ALONE)
-    assert both.train_epoch(x, 1)["loss"] < 600
+    assert after.varied(x) is x
+    bending = Trainer(config, ALONE)
+    assert bending.train_epoch(x, 2)["loss"] < bending.train_epoch(x, 1)["loss"] < 600
 
 
 COLOUR = Config(dataset="folder:x", colour=True, image_size=16, network="conv", width=8)
@@ -167,6 +169,20 @@ def test_images_vary_as_the_config_says_and_no_further():
     }
     assert len(found) > 3
     assert shifted.min() > 0  # nothing new comes in at the edges
+
+
+def test_layers_learn_as_fast_as_they_are_told():
+    plain = Trainer(Config(hidden_dim=8), ALONE).optimizer.param_groups
+    assert [(len(group["params"]), group["factor"]) for group in plain] == [(8, 1.0), (2, 10.0)]
+    slowed = Trainer(Config(hidden_dim=8, x_lr_factor=0.1), ALONE)
+    rest, reads_z, reads_x = slowed.optimizer.param_groups
+    assert [group["factor"] for group in (rest, reads_z, reads_x)] == [1.0, 10.0, 0.1]
+    encoder, decoder = slowed.model.encoder, slowed.model.decoder
+    for group, layer in ((reads_x, encoder.hidden), (reads_z, decoder.hidden)):
+        assert all(
+            ours is own for ours, own in zip(group["params"], layer.parameters(), strict=True)
+        )
+    assert len(rest["params"]) == 6
 
 
 def test_bytes_and_floats_train_alike():
