@@ -113,8 +113,10 @@ train: $(VENV)/.all data/emoji
 	$(BIN)/python -m export quantize vae_onnx/models/*mnist*/ --precision float16 --dry-run \
 	  --page docs/precision.md
 	set -e; for dataset in fashion-mnist mnist; do for latent in 2 16; do \
+	  case $$dataset-$$latent in \
+	    fashion-mnist-16) long="--epochs 60 --train-on all" ;; *) long="--epochs 30" ;; esac; \
 	  $(BIN)/python -m export train --dataset $$dataset --network conv --latent-dim $$latent \
-	    --epochs 30 --out runs/$$dataset/conv-$${latent}d --resume; \
+	    $$long --out runs/$$dataset/conv-$${latent}d --resume; \
 	  $(BIN)/python -m export evaluate runs/$$dataset/conv-$${latent}d; \
 	done; done
 	set -e; for kind in vae:220 ae:160; do \
