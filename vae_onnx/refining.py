@@ -31,7 +31,7 @@ def refined(
 
     Newton's steps to the best mean and variances: there the mean slope of log p(x, z) under q is 0,
     and its mean curvature the negative of 1 / variance (Opper & Archambeau, The Variational
-    Gaussian Approximation Revisited, 2009, equations 9 and 10). Slope, curvature and ELBO are taken
+    Gaussian Approximation Revisited, 2009). Slope, curvature and ELBO are taken
     from log p(x, z) at the mean and at two points a dimension, by a Gauss-Hermite quadrature along
     each axis: no gradient is asked of the decoder. A step that does not raise the ELBO is halved.
 
