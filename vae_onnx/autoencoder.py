@@ -140,14 +140,15 @@ class Autoencoder:
 
         Args:
             images: As in `encode`.
-            refine: Steps to a better Gaussian than the encoder's guess, found with the decoder: no
-                image has a lower ELBO after one. Each step takes as long as decoding 2 *
-                latent_dim + 1 pictures an image; see `vae_onnx.refining`.
+            refine: Steps to a better Gaussian than the encoder's guess, found with the decoder.
+                Each takes as long as decoding 2 * latent_dim + 1 pictures an image; see
+                `vae_onnx.refining`.
 
         Raises:
             InputTypeError: The model is an AE, the dtype is neither uint8 nor float, or `refine` is
                 no integer.
-            InputError: Wrong shape or range, NaN, or no image; or `refine` is below 0.
+            InputError: Wrong shape or range, NaN, or no image; `refine` is below 0, or above it for
+                codes of more than 2,047 numbers.
             GraphError: The metadata state no likelihood or no prior to refine by.
         """
         steps = checks.integer(refine, "refine", at_least=0)

@@ -15,25 +15,27 @@ import numpy.typing as npt
 from vae_onnx import likelihood
 from vae_onnx.distributions import Float64, Likelihood
 from vae_onnx.engine.graph import Array
+from vae_onnx.errors import InputError
 from vae_onnx.likelihood import Decode
 from vae_onnx.pictures.arrays import scale
 from vae_onnx.posterior import Posterior
 
 NODE: Final = math.sqrt(3)  # deviations from the mean, of the quadrature with three points
-PICTURES: Final = 2**14  # decoded at most for one block of images, or for one image
+PICTURES: Final = 2**12  # decoded at most for one block of images
 WIDEST: Final = 1.0  # sigma: the prior's, than which no posterior is wider
 
 
 def refined(
     images: npt.NDArray[Any], posterior: Posterior, decode: Decode, px: Likelihood, steps: int
 ) -> Posterior:
-    """Return Gaussians with a higher ELBO each, or the same where no step raises it.
+    """Return Gaussians whose ELBO, by an estimate, is higher, or the same where none is found.
 
     Newton's steps to the best mean and variances: there the mean slope of log p(x, z) under q is 0,
     and its mean curvature the negative of 1 / variance (Opper & Archambeau, The Variational
     Gaussian Approximation Revisited, 2009). Slope, curvature and ELBO are taken
     from log p(x, z) at the mean and at two points a dimension, by a Gauss-Hermite quadrature along
-    each axis: no gradient is asked of the decoder. A step that does not raise the ELBO is halved.
+    each axis: no gradient is asked of the decoder. A step that does not raise that ELBO, which
+    leaves out how the axes work together, is taken back and halved.
 
     Args:
         images: (N, channels, height, width), uint8 in [0, 255] or float in [0, 1].
@@ -41,9 +43,17 @@ def refined(
         decode: z (M, *latent_shape) -> means of p(x | z), (M, channels, height, width).
         px: What p(x | z) is.
         steps: At least 0; each decodes 2 * latent_dim + 1 pictures an image.
+
+    Raises:
+        InputError: The codes are so large that one step for one image decodes thousands.
     """
     dims = posterior.mu[0].size
-    rows = max(1, PICTURES // (2 * dims + 1))
+    if 2 * dims + 1 > PICTURES:
+        raise InputError(
+            f"refine decodes {2 * dims + 1:,} pictures in each step for an image whose code has "
+            f"{dims:,} numbers, and at most {PICTURES:,}; use posterior(images)"
+        )
+    rows = PICTURES // (2 * dims + 1)
     mu, log_var = np.empty_like(posterior.mu), np.empty_like(posterior.log_var)
     for start in range(0, len(images), rows):
         some = slice(start, start + rows)

@@ -25,6 +25,7 @@ VARIATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "no noise on the encoder's input": {"input_noise": 0.0},
     "twice the noise": {"input_noise": 0.2},
     "neither noise nor moved images": {"input_noise": 0.0, "moves": 0},
+    "the layer that reads images as fast as the others": {"x_lr_factor": 1.0},
     "the layer that reads z as slow as the others": {"z_lr_factor": 1.0},
     "and three times as fast": {"z_lr_factor": 30.0},
     "more momentum": {"adam_beta1": 0.95},

@@ -79,6 +79,7 @@ def _training(config: Config, history: list[Epoch]) -> str:
     best = record.best_epoch(history)
     minutes = sum(epoch["seconds"] for epoch in history) / 60
     seen = ", on images that were trained on as well" if config.train_on == "all" else ""
+    seen += ", of the encoder's own epochs" if seen and config.encoder_epochs else ""
     epochs = f"{len(history)} epoch" + "s" * (len(history) > 1)
     return (
         f"{epochs}, {minutes:.1f} minutes; the weights are those of epoch {best['epoch']}, of the "

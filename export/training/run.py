@@ -231,10 +231,10 @@ def _epoch(trainer: Trainer, x_train: Tensor, x_validation: Tensor, history: lis
     epoch = len(history) + 1
     train_losses = trainer.train_epoch(x_train, epoch)
     validation = trainer.validate(x_validation)
-    # The encoder's epochs compete among themselves: where the validation images are trained on, the
-    # decoder's last epochs may know them better by heart.
-    joint = trainer.config.joint_epochs
-    rivals = history[joint:] if epoch > joint else history
+    # Where the validation images are trained on, the decoder's last epochs may know them better by
+    # heart: there the encoder's epochs compete among themselves.
+    joint, seen = trainer.config.joint_epochs, trainer.config.train_on == "all"
+    rivals = history[joint:] if epoch > joint and seen else history
     return {
         "epoch": epoch,
         "lr": trainer.optimizer.param_groups[0]["lr"],

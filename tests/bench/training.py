@@ -3,6 +3,7 @@
 import statistics
 from dataclasses import replace
 
+import torch
 from tqdm import tqdm
 
 from export.config import Config
@@ -10,9 +11,10 @@ from export.data import datasets
 from export.experiments import speedrun
 from export.markdown import table
 from export.recipes import MLP_RECIPES
-from export.training.cpu import tuned
+from export.training.cpu import has_bfloat16, tuned
 
 ROUNDS = 5
+SHORT = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
 FLOAT32 = Config(**{**MLP_RECIPES["speed"], "precision": "float32"})
 LOOPS = {
     "the report's recipe, batch 128": Config(**MLP_RECIPES["report"]),
@@ -20,7 +22,9 @@ LOOPS = {
     "`--recipe speed`, batch 512, bfloat16": Config(**MLP_RECIPES["speed"]),
     "the same in float32": FLOAT32,
     "the same, batch 2048": replace(FLOAT32, batch_size=2048),
-    "the default recipe, batch 512": Config(),
+    f"the default recipe, batch 512, {SHORT}": Config(
+        **{**MLP_RECIPES["best"], "precision": SHORT}
+    ),
 }
 
 

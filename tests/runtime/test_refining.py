@@ -72,6 +72,13 @@ def test_what_cannot_be_refined_is_refused(images):
         vae_onnx.load("mnist-vae").posterior(x, refine=1.5)
 
 
+def test_codes_too_large_to_refine_are_refused_before_anything_is_decoded():
+    q = Posterior(np.zeros((1, 4, 32, 32), np.float32), np.zeros((1, 4, 32, 32), np.float32))
+    x = np.zeros((1, 1, 2, 2), np.float32)
+    with pytest.raises(vae_onnx.InputError, match="decodes 8,193 pictures"):
+        refined(x, q, linear, Gaussian(SIGMA), 1)
+
+
 def test_without_a_likelihood_there_is_nothing_to_refine_by(images, monkeypatch):
     model = vae_onnx.load("mnist-vae")
     monkeypatch.setattr("vae_onnx.contract.likelihood", lambda _: None)

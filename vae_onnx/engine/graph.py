@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
@@ -104,12 +105,13 @@ class Graph:
         self._single, self._is_slow = self._session, False
         self._second: Second | None = None
         if self.device.on_cpu and self.threads > 1:
+            again = partial(_open_wide, self._reopening, self.path, self.device, self.threads)
             if self.device.spin or not sizes.in_bytes(self._rows) < WIDE:
                 # Two sessions at once would need twice the memory, and the one that spins a core.
                 self._session = self._single = session = None
-                self._session = self._single = self._open_wide()
+                self._session = self._single = WideSession(again)
             elif len(content) <= LIGHT:
-                self._second = Second(session, self._open_wide)
+                self._second = Second(session, partial(WideSession, again))
                 self._single = Trial(session, self._second, self._settle)
         self._few = self._usual()
 
@@ -222,9 +224,10 @@ class Graph:
         """Run the graph on a batch and let it write to the outputs, on all threads."""
         row_bytes = sizes.in_bytes([batch.shape[1:], *(output.shape[1:] for output in outputs)])
         at_once = self._at_once(row_bytes) if self.device.on_cpu else _device_rows(row_bytes)
-        if self._second and len(batch) <= SHARED * at_once:
+        second = self._second
+        if second and not second.is_refused and len(batch) <= SHARED * at_once:
             value = prepare(batch)
-            if wide := self._wide_for(value):
+            if wide := second.on(self._names, {self._input: value}):
                 self._run_into(wide, value, outputs)
                 return
         if not self.device.on_cpu or self._is_wide:
@@ -246,17 +249,6 @@ class Graph:
 
     def _fewest(self, row_bytes: float) -> int:
         return 1 if self._is_slow else workers.least(row_bytes)
-
-    def _wide_for(self, value: Array) -> WideSession | None:
-        """Return the session whose threads share the rows of one call, if its bits are the same."""
-        assert self._second
-        try:
-            return self._second.on(self._names, {self._input: value})
-        except Exception as error:  # onnxruntime's errors share no base class
-            self._fail(f"{value.dtype} {list(value.shape)}", error)
-
-    def _open_wide(self) -> WideSession:
-        return WideSession(lambda: self.device.open(reading.read(self.path), self.threads)[0])
 
     def _settle(self, session: Any, is_slow: bool) -> None:
         if not isinstance(self._session, _Closed):
@@ -348,6 +340,14 @@ def _reopened(reopening: Reopening, digest: str) -> Graph:
     """Open a graph again, in this process or another, on this machine or another."""
     reopening.check(digest)
     return Graph(reopening.path, reopening.device, reopening.threads)
+
+
+def _open_wide(
+    reopening: Reopening, path: Path, device: Device, threads: int
+) -> ort.InferenceSession:
+    """Open a session of several threads on the file that a graph was opened from."""
+    reopening.check_unchanged()
+    return device.open(reading.read(path), threads)[0]
 
 
 def _port(argument: Any) -> Port:

@@ -49,12 +49,16 @@ class Reopening(NamedTuple):
             FileMissingError: It is gone.
             GraphError: It is not that which was opened any more.
         """
+        self.check_unchanged()
+        return self._sha256()
+
+    def check_unchanged(self) -> None:
+        """Raise GraphError if the file is there, and not as it was opened."""
         if _stamp(self.path) not in (self.stamp, None):
             raise GraphError(
                 f"{self.path} has changed since it was loaded, so that a copy or a pickle of this "
                 "model would be another one; load the model again"
             )
-        return self._sha256()
 
     def check(self, digest: str) -> None:
         """See that the file is that of the digest, and that its device can be had here.

@@ -1,16 +1,17 @@
 """Sessions of onnxruntime whose own threads share the work of one call, and when they are used.
 
-Waking a thread within onnxruntime takes less than waking one of Python's. So a call of some dozen
-to a thousand small rows goes to such a session as a whole; what is more is cut into blocks that
-stay in the caches, which threads of Python share out (`threads`). A row of a picture of 512x512 is
-so large that the threads are better kept busy inside it: `Graph` opens no other session then. Of
-rows that are smaller it is tried at the first call with a single one. The bits are the same, for no
-sum is divided; that is seen once before a session is used beside another.
+Waking a thread within onnxruntime takes less than waking one of Python's. So a call of 32 small
+rows, up to 512 for each thread, goes to such a session as a whole; what is more is cut into blocks
+that stay in the caches, which threads of Python share out (`threads`). A row of a picture of
+512x512 is so large that the threads are better kept busy inside it: `Graph` opens no other session
+then. Of rows that are smaller it is tried at the first call with a single one. The bits are the
+same, for no sum is divided; that is seen once before a session is used beside another.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,11 @@ class WideSession:
             self._session = self._reopen()
         return getattr(self._session, name)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was left behind by a fork, and not opened again."""
+        return self._session is None
+
     def _lose(self) -> None:
         """Let go of the session without ending it, which would wait for threads that are none."""
         import ctypes
@@ -63,17 +69,29 @@ class Second:
 
     def __init__(self, session: Any, open_wide: Callable[[], WideSession]) -> None:
         self._session, self._open_wide = session, open_wide
-        self._seen = False
+        self._lock = threading.Lock()
         self._wide: WideSession | None = None
+        self.is_refused = False  # it was tried, and is not used
 
     def on(self, names: Sequence[str], feeds: Mapping[str, Any]) -> WideSession | None:
-        """Return the wide session; None where its bits are others, which the first call tells."""
-        if not self._seen:
+        """Return the wide session, None where it cannot be had or its bits are others.
+
+        The first call tells, and after a fork the first one again.
+        """
+        with self._lock:
+            if not self.is_refused and (self._wide is None or self._wide.is_lost):
+                self._wide = self._tried(names, feeds)
+                self.is_refused = self._wide is None
+            return self._wide
+
+    def _tried(self, names: Sequence[str], feeds: Mapping[str, Any]) -> WideSession | None:
+        try:
             wide = self._open_wide()
             ours, theirs = (each.run(names, feeds) for each in (self._session, wide))
-            same = all(map(partial(np.array_equal, equal_nan=True), ours, theirs))
-            self._wide, self._seen = wide if same else None, True
-        return self._wide
+        except Exception:  # it would be quicker, no more; what is wrong shows without it
+            return None
+        same = all(map(partial(np.array_equal, equal_nan=True), ours, theirs))
+        return wide if same else None
 
 
 class Trial:

@@ -22,7 +22,7 @@ import numpy as np
 from .given import Array, Call, Given, Peer
 
 REST = 0.2  # seconds, after which the threads of another way no longer spin
-HOPELESS = 3.0  # times as slow as the fastest once, and a way is not tried again
+HOPELESS = 1.3  # times as slow as the fastest once, and a way is not tried again
 BOUND = 1e-5  # for results, relative to the largest where that is above 1
 
 

@@ -143,6 +143,43 @@ def test_a_session_whose_bits_are_others_is_not_used(monkeypatch):
     assert model.decoder.graph._second._wide is None
 
 
+def test_a_file_that_is_gone_or_another_takes_no_call_away(tmp_path):
+    z = np.random.default_rng(0).standard_normal((100, 2), np.float32)
+    expected = vae_onnx.load("mnist-vae", threads=1).decode(z)
+    for number, spoil in enumerate(
+        (lambda file: file.unlink(), lambda file: file.write_bytes(b"x"))
+    ):
+        folder = vae_onnx.load("mnist-vae").save(tmp_path / str(number))
+        model = vae_onnx.load(folder, threads=2)
+        spoil(folder / "decoder.onnx")
+        for _ in range(2):
+            np.testing.assert_array_equal(model.decode(z), expected)
+        assert model.decoder.graph._second.is_refused
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_after_a_fork_a_file_that_changed_is_not_mixed_with_the_one_that_was_loaded(tmp_path):
+    folder = vae_onnx.load("mnist-vae").save(tmp_path / "model")
+    code = f"""
+import os, sys, numpy as np, vae_onnx
+from pathlib import Path
+model = vae_onnx.load({str(folder)!r}, threads=2)
+z = np.random.default_rng(0).standard_normal((100, 2), np.float32)
+before = model.decode(z)
+other = vae_onnx.load("fashion-mnist-vae").decoder.graph.path.read_bytes()
+Path({str(folder)!r}, "decoder.onnx").write_bytes(other)
+child = os.fork()
+if child == 0:
+    same = (model.decode(z) == before).all() and (model.decode(z[:40]) == before[:40]).all()
+    os._exit(7 if same else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    quiet = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=quiet)
+    assert result.stdout.split() == ["7"], result.stderr
+
+
 def test_closed_is_closed(wide):
     wide.close()
     with pytest.raises(vae_onnx.ClosedError):
