@@ -39,14 +39,28 @@ def litert(given: Given) -> Peer:
                 compiled(operation, size, threads) for _ in range(given.threads if calling else 1)
             ]
             inputs = [model.create_input_buffers(0) for model in models]
-            outputs = {
-                part.start: [TensorBuffer.create_from_host_memory(array[part]) for array in results]
+            # LiteRT itself copies a block that begins elsewhere, and its results stay in the copy.
+            moved = {
+                part.start: any(array[part].ctypes.data % ALIGNMENT for array in results)
                 for part in parts
+            }
+            places = {
+                part.start: [
+                    aligned(array[part]) if moved[part.start] else array[part] for array in results
+                ]
+                for part in parts
+            }
+            outputs = {
+                start: [TensorBuffer.create_from_host_memory(place) for place in some]
+                for start, some in places.items()
             }
 
             def work(part: slice, caller: int) -> None:
                 inputs[caller][0].write(rows[part])
                 models[caller].run_by_index(0, inputs[caller], outputs[part.start])
+                if moved[part.start]:
+                    for array, place in zip(results, places[part.start], strict=True):
+                        array[part] = place
 
             def call() -> list[Array]:
                 if calling:

@@ -6,7 +6,7 @@ from export.markdown import table
 
 from .driver import Cell, Results
 
-OPERATIONS = {"decode": "z to pictures", "encode": "pictures to q(z | x)"}
+OPERATIONS = {"decode": "z to pictures", "encode": "pictures to mu and log_var"}
 FLOPS = {"decode": 2 * 400 * (784 + 2), "encode": 2 * 400 * (784 + 4)}  # of a row
 FIRST = "float32"  # function of the peer that others are compared with
 FLOOR = "floor"  # of the one that multiplies matrices
