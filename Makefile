@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EMOJI := emoji-datasource-google@16.0.0
-LONG := --train-on all --bend 0.7
+LONG := --train-on all --precision auto --bend 0.7
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -76,7 +76,7 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
-    x_lr_factor: float = 1.0
+    x_lr_factor: float = 0.25
     """How many times as fast the layer of an mlp that reads the images learns. Pixels are of one
     sign, so that steps of one size add up in a hidden unit, and may leave it where no image turns
     it on any more: at 1, four in five of them die."""
@@ -210,8 +210,8 @@ class Recipe(Pictures):
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
         if self.mean_bias:
             raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
-        if self.x_lr_factor != 1:
-            raise ConfigError("x_lr_factor is of --network mlp; leave it at 1 for conv")
+        if self.x_lr_factor not in (1, Recipe.x_lr_factor):
+            raise ConfigError("x_lr_factor is of --network mlp; leave it out for conv")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
-    "best": {"x_lr_factor": 0.25, "precision": "auto"},
+    "best": {},  # the defaults
     "report": {
         "epochs": 50,
         "batch_size": 128,
         "lr": 1e-3,
         "z_lr_factor": 1.0,
+        "x_lr_factor": 1.0,
         "adam_beta2": 0.999,
         "schedule": "constant",
         "input_noise": 0.0,
@@ -18,7 +19,6 @@ MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
     },
     "speed": {
         "epochs": 10,
-        "x_lr_factor": 0.25,
         "mean_bias": True,
         "lr": 1e-2,
         "z_lr_factor": 30.0,

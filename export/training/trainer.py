@@ -146,8 +146,8 @@ def _groups(model: VAE | AE, config: Config) -> list[dict[str, Any]]:
     ordinary = [weights for name, weights in named if not name.startswith(tuple(factors))]
     groups: list[dict[str, Any]] = [{"params": ordinary, "lr": config.lr, "factor": 1.0}]
     for start, factor in factors.items():
-        others = [weights for name, weights in named if name.startswith(start)]
-        groups.append({"params": others, "lr": config.lr, "factor": factor})
+        if others := [weights for name, weights in named if name.startswith(start)]:
+            groups.append({"params": others, "lr": config.lr, "factor": factor})
     return groups
 
 
