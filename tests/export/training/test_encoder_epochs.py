@@ -99,19 +99,25 @@ def test_resumed_it_is_the_uninterrupted_run(tmp_path, images, monkeypatch, epoc
     assert without_seconds(ours["history"]) == without_seconds(theirs["history"])
 
 
-def test_the_best_epoch_is_one_of_the_last_ones(tmp_path, images, monkeypatch):
-    """Images that are trained on may be known best at the end of the decoder's training."""
+@pytest.mark.parametrize(
+    ("train_on", "best", "chosen"),
+    [("all", [True, True, True, True], 4), ("train", [True, True, False, False], 2)],
+)
+def test_the_best_epoch_is_one_of_the_last_ones(
+    tmp_path, images, monkeypatch, train_on, best, chosen
+):
+    """Where images are trained on that may be known best at the end of the decoder's training."""
     losses = iter([9.0, 5.0, 8.0, 7.0])
     monkeypatch.setattr(
         Trainer, "validate", lambda *_: {"loss": next(losses), "recon": 1, "kld": 1}
     )
-    history = training.train(CONFIG, *images, tmp_path)
-    assert [entry["best"] for entry in history] == [True, True, True, True]
-    assert (
-        record.best_epoch(history)["epoch"] == checkpoint.load(tmp_path / "best.pt")["epoch"] == 4
-    )
+    history = training.train(replace(CONFIG, train_on=train_on), *images, tmp_path)
+    assert [entry["best"] for entry in history] == best
+    kept = checkpoint.load(tmp_path / "best.pt")["epoch"]
+    assert record.best_epoch(history)["epoch"] == kept == chosen
     page = (tmp_path / card.CARD).read_text()
-    assert "the weights are those of epoch 4" in page
+    assert f"the weights are those of epoch {chosen}" in page
+    assert ("of the encoder's own epochs" in page) == (train_on == "all")
     assert "--epochs 4 --encoder-epochs 2" in page
 
 
@@ -136,4 +142,4 @@ def test_a_run_that_knew_no_such_epochs_had_none(tmp_path):
     told = json.loads(path.read_text())
     del told["encoder_epochs"], told["bend"], told["x_lr_factor"]
     path.write_text(json.dumps(told))
-    assert record.read_config(tmp_path) == Config()
+    assert record.read_config(tmp_path) == Config(x_lr_factor=1.0)

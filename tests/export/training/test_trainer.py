@@ -128,7 +128,7 @@ def test_images_are_bent_smoothly_and_each_in_its_own_way():
 
 def test_images_are_bent_in_the_encoders_own_epochs(images):
     x = images[0]
-    config = Config(hidden_dim=8, moves=0, bend=1.0, epochs=2, encoder_epochs=1)
+    config = Config(hidden_dim=8, moves=0, bend=1.0, epochs=2, encoder_epochs=1, x_lr_factor=1.0)
     before, after = (Noise(config, epoch, x.device) for epoch in (1, 2))
     assert (before.moves, after.moves) == (False, True)
     assert torch.equal(before.move(x), x)
@@ -172,7 +172,7 @@ def test_images_vary_as_the_config_says_and_no_further():
 
 
 def test_layers_learn_as_fast_as_they_are_told():
-    plain = Trainer(Config(hidden_dim=8), ALONE).optimizer.param_groups
+    plain = Trainer(Config(hidden_dim=8, x_lr_factor=1.0), ALONE).optimizer.param_groups
     assert [(len(group["params"]), group["factor"]) for group in plain] == [(8, 1.0), (2, 10.0)]
     slowed = Trainer(Config(hidden_dim=8, x_lr_factor=0.1), ALONE)
     rest, reads_z, reads_x = slowed.optimizer.param_groups
