@@ -6,7 +6,7 @@ from export.config import Config
 from export.training import card, record
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("vae", 7), ("ae", 4)])
+@pytest.mark.parametrize(("kind", "rows"), [("vae", 8), ("ae", 5)])
 def test_the_card_of_an_evaluated_run_has_its_figures(tiny_run, kind, rows):
     run = tiny_run(kind)
     page = (run / card.CARD).read_text()
