@@ -18,7 +18,7 @@ MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 10,
+        "epochs": 14,
         "mean_bias": True,
         "lr": 1e-2,
         "z_lr_factor": 30.0,
