@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,7 @@ from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import remedies
-from vae_onnx.pictures.arrays import from_x
-
-FLOAT32: Final = np.dtype(np.float32)
+from vae_onnx.pictures.arrays import FLOAT32, from_x
 
 
 class Decoder:

@@ -98,7 +98,7 @@ class Encoder:
         return as_batch(images, self.image_shape, self.size_multiple)
 
     def _run(self, images: npt.ArrayLike) -> list[Array]:
-        batch = as_batch(images, self.image_shape, self.size_multiple)
+        batch = self.as_batch(images)
         try:
             return self.graph.batched(batch, scale)
         except InputError:  # of some rows; the remedy is to follow from all

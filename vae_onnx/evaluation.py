@@ -269,13 +269,13 @@ def _losses(
     px: Likelihood,
 ) -> tuple[dict[str, Any], Float64]:
     """Return what `losses` does, and the elbo of each image, (N,)."""
+    blocks = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
     if isinstance(codes, Posterior):
         rng = np.random.default_rng(settings.seed)
         elbo = likelihood.elbo(x, codes, decode, rng, settings.draws, track, px)
         parts = {"recon": elbo.recon, "kld": elbo.kld}
         noise = {"draws": settings.draws, "seed": settings.seed}
     else:
-        blocks = [slice(start, start + ROWS) for start in range(0, len(x), ROWS)]
         recon = [likelihood.recon(x[some], decode(codes[some]), px) for some in blocks]
         parts, noise = {"recon": np.concatenate(recon)}, {}
     total = sum(parts.values(), np.zeros(len(x)))
@@ -284,8 +284,8 @@ def _losses(
     if isinstance(px, Gaussian):
         figures["bits_per_dim"] = px.bits_per_dim(figures["total"], math.prod(x.shape[1:]))
     else:
-        rows = [x[start : start + ROWS] for start in range(0, len(x), ROWS)]
-        floors = [px.floor(some.reshape(len(some), -1)) for some in rows]
+        pixels = x.reshape(len(x), -1)
+        floors = [px.floor(pixels[some]) for some in blocks]
         figures["floor"] = float(np.concatenate(floors).mean())
     return {"images": len(x), **noise, **figures}, -total
 

@@ -98,7 +98,6 @@ def _others(x: Tensor, data_dir: Path | None) -> tuple[Epochs, list[str]]:
     loader = report_loader(data_dir)
     images = x[: len(x) - datasets.VALIDATION_IMAGES]
     floats, report = as_float(images), Config(**MLP_RECIPES["report"])
-    trainer = Trainer(report, Group(x.device))
     others: Epochs = {
         "the report's loop: DataLoader, ToTensor": lambda: report_epoch(loader, x.device),
         "a careful loop: one tensor, fused Adam, no `.item()`": careful(floats),
@@ -111,12 +110,8 @@ def _others(x: Tensor, data_dir: Path | None) -> tuple[Epochs, list[str]]:
     except Exception as error:  # torch.compile's errors share no base class
         reason = str(error).strip().partition("\n")[0]
         left_out.append(f"Left out: the same, compiled; torch.compile fails here: {reason}")
-    others["ours, `--recipe report`"] = lambda: _again(trainer, images)
+    others["ours, `--recipe report`"] = lambda: our_epoch(report, images)
     return others, left_out
-
-
-def _again(trainer: Trainer, x: Tensor) -> None:
-    trainer.train_epoch(x, epoch=1)
 
 
 def our_epoch(config: Config, x: Tensor) -> None:

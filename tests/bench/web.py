@@ -85,16 +85,7 @@ const megabytes = (process.memoryUsage().rss - before) / 1e6;
 console.log(JSON.stringify({ times, megabytes, versions: process.versions }));
 """
 # Milliseconds from one new picture on the page to the next, and those that each took to make.
-FRAMES = """async () => {
-  const { state } = await import("./page.js");
-  window.frames_ = [];
-  let seen = state.count;
-  requestAnimationFrame(function look(now) {
-    if (state.count !== seen) window.frames_.push(now);
-    seen = state.count;
-    requestAnimationFrame(look);
-  });
-}"""
+FRAMES = (ROOT / "tests" / "demo" / "web" / "frames.js").read_text(encoding="utf-8")
 ENGINES = ("onnxruntime", "kernel")
 QUERY = {"onnxruntime": "?provider=wasm", "kernel": ""}  # with which the page runs on each
 

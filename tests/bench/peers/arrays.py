@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
+from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, each, number_of, out
 
 # What numba may change about sums and products; not that nothing is infinite, for exp is.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
@@ -59,11 +59,7 @@ def numpy(given: Given) -> Peer:
                     np.reciprocal(p, out=p)
 
             def call() -> list[Array]:
-                if calling:
-                    callers.each(work, parts)
-                else:
-                    for part in parts:
-                        work(part, 0)
+                each(work, parts, callers if calling else None)
                 return parts_of(operation, result)
 
             return call

@@ -17,6 +17,7 @@ from .given import (
     Ways,
     blocks,
     called,
+    each,
     number_of,
     out,
 )
@@ -64,11 +65,7 @@ def onnxruntime(given: Given) -> Peer:
                 opened.run_with_iobinding(bindings[part.start])
 
             def call(_keep: Array = rows) -> list[Array]:
-                if calling:
-                    callers.each(work, parts)
-                else:
-                    for part in parts:
-                        work(part, 0)
+                each(work, parts, callers if calling else None)
                 return results
 
             return call

@@ -141,5 +141,16 @@ class Callers:
             helper.result()
 
 
+def each(
+    work: Callable[[slice, int], None], parts: Sequence[slice], callers: Callers | None
+) -> None:
+    """Do the work for each part: by callers, or without them one part after another."""
+    if callers:
+        callers.each(work, parts)
+        return
+    for part in parts:
+        work(part, 0)
+
+
 def number_of(threads: int) -> str:
     return f"{threads} thread{'s' * (threads > 1)}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
+from .given import Array, Call, Callers, Given, Peer, Ways, blocks, called, each, number_of, out
 
 ALIGNMENT = 64  # of the bytes of memory that LiteRT takes as it is
 
@@ -63,11 +63,7 @@ def litert(given: Given) -> Peer:
                         array[part] = place
 
             def call() -> list[Array]:
-                if calling:
-                    callers.each(work, parts)
-                else:
-                    for part in parts:
-                        work(part, 0)
+                each(work, parts, callers if calling else None)
                 return results
 
             return call

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from .given import BLOCK, Array, Call, Callers, Given, Peer, Ways, blocks, called, number_of, out
+from .given import (
+    BLOCK,
+    Array,
+    Call,
+    Callers,
+    Given,
+    Peer,
+    Ways,
+    blocks,
+    called,
+    each,
+    number_of,
+    out,
+)
 
 SIDE = 2048  # of the matrices of the floor
 MANY = 4096  # rows whose layers are products of such matrices
@@ -180,11 +193,7 @@ def _ways(given: Given, function: Callable[[str, int, int], Any]) -> Callable[[s
                         tensor[part] = result
 
             def call() -> list[Array]:
-                if calling:
-                    callers.each(work, parts)
-                else:
-                    for part in parts:
-                        work(part, 0)
+                each(work, parts, callers if calling else None)
                 return results
 
             return call

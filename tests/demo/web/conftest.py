@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,28 @@ def open_page(
 def visitor(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context() as context:
         yield context
+
+
+@pytest.fixture(scope="session")
+def open_stranger(browser: Browser, url: str) -> Callable[[], AbstractContextManager[Page]]:
+    """Open a page on the site without the site's own script."""
+
+    @contextmanager
+    def open_one() -> Iterator[Page]:
+        with browser.new_context(service_workers="block") as context:
+            page = context.new_page()
+            page.route("**/page.js", lambda route: route.fulfill(content_type="text/javascript"))
+            page.goto(url)
+            yield page
+
+    return open_one
+
+
+@pytest.fixture
+def stranger(open_stranger: Callable[[], AbstractContextManager[Page]]) -> Iterator[Page]:
+    """A page on the site, without the site's own script, that may fail to load things."""
+    with open_stranger() as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,26 +35,16 @@ LOAD = """async ([name, options]) => {
 FETCHED = "performance.getEntriesByType('resource').map(({ name }) => name)"
 
 
-@pytest.fixture
-def bare(browser: Browser, url: str) -> Iterator[Page]:
-    """A page on the site, without the site's own script."""
-    with browser.new_context(service_workers="block") as context:
-        page = context.new_page()
-        page.route("**/page.js", lambda route: route.fulfill(content_type="text/javascript"))
-        page.goto(url)
-        yield page
-
-
 def test_the_committed_module_is_what_the_source_compiles_to() -> None:
     binary = compiled()
     assert MODULE.read_text(encoding="utf-8") == module_of(binary)
     assert len(binary) < 8_000
 
 
-def test_a_model_of_dense_layers_needs_no_runtime(bare: Page) -> None:
+def test_a_model_of_dense_layers_needs_no_runtime(stranger: Page) -> None:
     for options in ({}, {"engine": "kernel"}, {"precision": "int8"}):
-        assert bare.evaluate(LOAD, ["mnist-vae", options]) == ["kernel", "wasm", 784]
-    assert [name for name in bare.evaluate(FETCHED) if "/ort/" in name] == []
+        assert stranger.evaluate(LOAD, ["mnist-vae", options]) == ["kernel", "wasm", 784]
+    assert [name for name in stranger.evaluate(FETCHED) if "/ort/" in name] == []
 
 
 @pytest.mark.parametrize(
@@ -96,9 +86,9 @@ def test_a_model_of_dense_layers_needs_no_runtime(bare: Page) -> None:
     ],
 )
 def test_an_engine_that_cannot_be_had_is_told_of(
-    bare: Page, name: str, options: dict[str, Any], told: str
+    stranger: Page, name: str, options: dict[str, Any], told: str
 ) -> None:
-    assert bare.evaluate(LOAD, [name, options]).startswith(told)
+    assert stranger.evaluate(LOAD, [name, options]).startswith(told)
 
 
 def test_without_simd_onnxruntime_takes_over(

@@ -4,6 +4,7 @@ import io
 import statistics
 from collections.abc import Callable
 from itertools import combinations, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -140,18 +141,7 @@ def drag(page: Page, seconds: float = 2) -> None:
 
 
 def test_a_drag_over_the_map_decodes_at_display_rate(page: Page) -> None:
-    page.evaluate(
-        """async () => {
-          const { state } = await import("./page.js");
-          window.frames_ = [];
-          let seen = state.count;
-          requestAnimationFrame(function look(now) {
-            if (state.count !== seen) window.frames_.push(now);
-            seen = state.count;
-            requestAnimationFrame(look);
-          });
-        }"""
-    )
+    page.evaluate(Path(__file__).with_name("frames.js").read_text(encoding="utf-8"))
     drag(page)
     times = page.evaluate("window.frames_")
     assert len(times) > 30

@@ -2,13 +2,14 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 import vae_onnx
 from demo.page import pictures
@@ -77,11 +78,8 @@ SEE = """async ([content, type]) => {
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    with browser.new_context(service_workers="block") as context:
-        page = context.new_page()
-        page.route("**/page.js", lambda route: route.fulfill(content_type="text/javascript"))
-        page.goto(url)
+def page(open_stranger: Callable[[], AbstractContextManager[Page]]) -> Iterator[Page]:
+    with open_stranger() as page:
         yield page
 
 

@@ -3,7 +3,7 @@
 import gzip
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -125,16 +125,6 @@ LOAD = """async () => {
     (error) => `${error.name}: ${error.message}`,
   );
 }"""
-
-
-@pytest.fixture
-def stranger(browser: Browser, url: str) -> Iterator[Page]:
-    """A page on the site, without the site's own script, that may fail to load things."""
-    with browser.new_context(service_workers="block") as context:
-        page = context.new_page()
-        page.route("**/page.js", lambda route: route.fulfill(content_type="text/javascript"))
-        page.goto(url)
-        yield page
 
 
 @pytest.mark.parametrize("told", INSTEAD)
