@@ -137,7 +137,7 @@ class Collection:
         integers = pa.types.is_integer(self.shards[0].schema.field(self.id_column).type)
         wanted = _integer(named, "an id of this collection") if integers else str(named)
         for positions, (ids,) in self._read([self.id_column], ROWS):
-            found = compute.index(columns.plain(ids), wanted).as_py()
+            found = int(compute.index(columns.plain(ids), wanted).as_py())
             if found >= 0:
                 return positions[found]
         some = self.ids_at(np.arange(min(3, len(self)))).tolist()
@@ -174,7 +174,8 @@ class Collection:
         wanted, places = np.unique(positions, return_inverse=True)
         for position in wanted[[0, -1]]:
             self._in_range(int(position))
-        start, parts = 0, []
+        start = 0
+        parts: list[npt.NDArray[Any]] = []
         for shard in self.shards:
             low, high = np.searchsorted(wanted, (start, start + shard.rows))
             if low < high:

@@ -41,7 +41,7 @@ def to_vectors(
         raise InputError(f"{_row(path, positions, nulls)} has a null in its vector; {DROP}")
     with np.errstate(over="ignore"):  # which is told below
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    vectors = numbers.reshape(len(lists), length)
+    vectors: Array = numbers.reshape(len(lists), length)
     if not np.isfinite(vectors).all():
         others = ~np.isfinite(vectors).all(axis=1)
         raise InputError(
@@ -61,7 +61,7 @@ def to_ids(ids: Any, positions: Sequence[int] | Positions, path: Path) -> Ids:
         return np.asarray(positions, np.int64)
     if ids.null_count:
         raise InputError(f"{_row(path, positions, ids.is_null())} has null for an id; {DROP}")
-    found = plain(ids).to_numpy(zero_copy_only=False)
+    found: Ids = plain(ids).to_numpy(zero_copy_only=False)
     return found.astype(np.int64, copy=False) if found.dtype.kind in "iu" else found
 
 
