@@ -1,8 +1,6 @@
 """Many images: their codes in Parquet files, and the nearest among millions of them.
 
-Reading order: `shards` (the files), `columns` and `collection` (their vectors, block by block),
-`metrics` and `search` (the nearest, exactly), `index` (the same through faiss). All of it needs
-pyarrow: `pip install vae-onnx[bulk]`.
+`neighbours` finds the nearest.
 """
 
 from __future__ import annotations
@@ -11,17 +9,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vae_onnx.bulk.collection import Collection
-    from vae_onnx.bulk.index import Index
-    from vae_onnx.bulk.search import Neighbours, nearest
+    from vae_onnx.bulk.neighbours.collection import Collection
+    from vae_onnx.bulk.neighbours.index import Index
+    from vae_onnx.bulk.neighbours.search import Neighbours, nearest
 
 __all__ = ["Collection", "Index", "Neighbours", "nearest"]
 
+# Where each name is that needs pyarrow, which is imported when one of them is first asked for.
 _HOME = {
-    "Collection": "collection",
-    "Index": "index",
-    "Neighbours": "search",
-    "nearest": "search",
+    "Collection": "neighbours.collection",
+    "Index": "neighbours.index",
+    "Neighbours": "neighbours.search",
+    "nearest": "neighbours.search",
 }
 
 if not TYPE_CHECKING:  # which would take every name for one that is here

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import vae_onnx
 from vae_onnx import checks, doctor
-from vae_onnx.command import outputs, streams, verbs
+from vae_onnx.command import nearest, outputs, streams, verbs
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.evaluation import Settings
 from vae_onnx.pictures.fitting import FITS, MEANS
@@ -115,6 +115,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(suffixes=(".csv",))
 
+    command = _command(commands, nearest.nearest, nearest.SUMMARY)
+    nearest.add_arguments(command)
+    _add_preparation(command)
+
     command = _command(commands, verbs.grid, "the 2-D latent space, decoded side by side")
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
@@ -193,6 +197,10 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         help="one .npy file (uint8 in 0..255 or float in 0..1), or picture files of the model's "
         "size; of another one with --fit",
     )
+    _add_preparation(command)
+
+
+def _add_preparation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--drawing",
         action="store_true",

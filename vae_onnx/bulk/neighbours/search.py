@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
-from vae_onnx.bulk import metrics
-from vae_onnx.bulk.collection import Collection
-from vae_onnx.bulk.columns import Ids, Positions
-from vae_onnx.bulk.metrics import Doubles, Metric
+from vae_onnx.bulk.neighbours import metrics
+from vae_onnx.bulk.neighbours.collection import Collection
+from vae_onnx.bulk.neighbours.columns import Ids, Positions
+from vae_onnx.bulk.neighbours.metrics import Doubles, Metric
 from vae_onnx.engine.graph import Array
 
 SCORES: Final = 2**21  # of some queries and a block of rows, 8 MB
@@ -35,6 +35,17 @@ class Neighbours:
     ids: Ids  # (Q, k) int64, or object that holds strings
     distances: Doubles  # (Q, k) float64, ascending
     positions: Positions  # (Q, k) int64, where the rows are in the collection
+
+    def without(self, own: Positions) -> Neighbours:
+        """Leave a row of the collection (Q,) out of those of each query, or else the last.
+
+        What a row finds beside itself: (Q, k - 1).
+        """
+        others = self.positions != own[:, np.newaxis]
+        others[others.all(axis=1), -1] = False  # as many as k others are at distance 0, too
+        shape = (len(own), self.positions.shape[1] - 1)
+        arrays = (self.ids, self.distances, self.positions)
+        return Neighbours(*(array[others].reshape(shape) for array in arrays))
 
 
 def nearest(

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from vae_onnx.bulk import metrics
-from vae_onnx.bulk.collection import Collection
-from vae_onnx.bulk.columns import Positions
-from vae_onnx.bulk.metrics import Doubles, Metric
-from vae_onnx.bulk.search import search
+from vae_onnx.bulk.neighbours import metrics
+from vae_onnx.bulk.neighbours.collection import Collection
+from vae_onnx.bulk.neighbours.columns import Positions
+from vae_onnx.bulk.neighbours.metrics import Doubles, Metric
+from vae_onnx.bulk.neighbours.search import search
 from vae_onnx.engine.graph import Array
 from vae_onnx.engine.progress import Said
 from vae_onnx.errors import PackageMissingError

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
-from vae_onnx.bulk import columns, shards
-from vae_onnx.bulk.columns import Ids, Positions
-from vae_onnx.bulk.shards import Shard
+from vae_onnx.bulk.neighbours import columns, shards
+from vae_onnx.bulk.neighbours.columns import Ids, Positions
+from vae_onnx.bulk.neighbours.shards import Shard
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import FileError, InputError
 

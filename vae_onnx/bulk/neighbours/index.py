@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
-from vae_onnx.bulk import building, metrics
-from vae_onnx.bulk.collection import Collection
-from vae_onnx.bulk.metrics import Doubles, Metric
-from vae_onnx.bulk.search import Best, Neighbours
+from vae_onnx.bulk.neighbours import building, metrics
+from vae_onnx.bulk.neighbours.collection import Collection
+from vae_onnx.bulk.neighbours.metrics import Doubles, Metric
+from vae_onnx.bulk.neighbours.search import Best, Neighbours
 from vae_onnx.engine import threads as engine_threads
 from vae_onnx.engine.progress import Said
 from vae_onnx.errors import accessing

@@ -1,0 +1,109 @@
+"""A sheet of queries and their neighbours: each query in a row with what is most like it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_onnx.command import streams
+from vae_onnx.errors import FileMissingError, InputError
+from vae_onnx.pictures import files
+
+if TYPE_CHECKING:
+    from vae_onnx.bulk import Neighbours
+
+CELL: Final = 112  # pixels of a picture's longer side
+GAP: Final = 12
+APART: Final = 28  # the query from its neighbours
+CAPTION: Final = 20  # height below a picture
+MOST: Final = 10_000  # pictures of a sheet
+PAPER, INK, FAINT = (255, 255, 255), (40, 40, 40), (120, 120, 120)
+
+
+def write(
+    path: Path,
+    names: Sequence[str],
+    queries: Sequence[Path | npt.NDArray[np.uint8]],
+    found: Neighbours,
+    folder: Path,
+) -> None:
+    """Write a PNG with a row for each query: its picture, then those that were found, in order.
+
+    Args:
+        path: Where to.
+        names: Of the queries, below them.
+        queries: Picture files, or pictures uint8 (H, W) or (H, W, 3).
+        found: Ids that are picture files in the folder, and distances, which are written below.
+        folder: Where they are.
+
+    Raises:
+        FileMissingError: An id is no picture file there.
+        FileError: A picture cannot be read.
+        InputError: There are too many.
+        PackageMissingError: Pillow is not installed.
+    """
+    count, k = found.ids.shape
+    if count * (k + 1) > MOST:
+        raise InputError(
+            f"a sheet may show {MOST:,} pictures, got {count} rows of {k + 1}; "
+            "name fewer, or write a table (.csv)"
+        )
+    image = files.pillow()
+    from PIL import ImageDraw, ImageFont
+
+    font = ImageFont.load_default(13)
+    step = CELL + GAP
+    size = (2 * GAP + CELL + APART + k * step - GAP, GAP + count * (step + CAPTION))
+    sheet = image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for row in range(count):
+        top = GAP + row * (step + CAPTION)
+        _place(sheet, _read(queries[row]), GAP, top)
+        _write(draw, font, Path(names[row]).name, GAP, top, INK)
+        for rank in range(k):
+            left = GAP + CELL + APART + rank * step
+            _place(sheet, _read(_found(folder, found.ids[row, rank])), left, top)
+            _write(draw, font, f"{found.distances[row, rank]:.3g}", left, top, FAINT)
+    content = io.BytesIO()  # a pipe has no place to go back to
+    sheet.save(content, format="PNG")
+    with streams.writing(path) as file:
+        file.write(content.getbuffer())
+
+
+def _found(folder: Path, name: object) -> Path:
+    path = folder / str(name)
+    if not path.is_file():
+        raise FileMissingError(
+            f"{path} is missing; --pictures FOLDER says where the picture files are that the ids "
+            "name, and -o table.csv needs none"
+        )
+    return path
+
+
+def _read(picture: Path | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return files.read(picture).pixels if isinstance(picture, Path) else picture
+
+
+def _place(sheet: Any, pixels: npt.NDArray[np.uint8], left: int, top: int) -> None:
+    """Put a picture into the middle of its cell, enlarged by whole numbers: that stays sharp."""
+    image = files.pillow()
+    picture = image.fromarray(pixels)
+    longest = max(picture.size)
+    scale = CELL // longest if longest <= CELL else CELL / longest
+    size = [max(1, round(side * scale)) for side in picture.size]
+    way = image.Resampling.NEAREST if longest <= CELL else image.Resampling.LANCZOS
+    where = (left + (CELL - size[0]) // 2, top + (CELL - size[1]) // 2)
+    sheet.paste(picture.convert("RGB").resize(size, way), where)
+
+
+def _write(draw: Any, font: Any, text: str, left: int, top: int, colour: tuple[int, ...]) -> None:
+    """Write below a cell, in its middle; what is too long is cut."""
+    while len(text) > 1 and draw.textlength(text, font) > CELL:
+        text = text.removesuffix("…")[:-1] + "…"
+    middle, below = left + CELL // 2, top + CELL + 4
+    draw.text((middle, below), text, colour, font, anchor="mt")
