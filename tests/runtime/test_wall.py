@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,25 @@ def test_nothing_else_is_imported():
     assert {"vae_onnx", "numpy", "onnxruntime"} <= loaded
     others = {"torch", "onnx", "gradio", "PIL", "matplotlib", "huggingface_hub", "export", "demo"}
     assert loaded.isdisjoint(others)
+
+
+def test_embedded_collections_are_for_those_who_name_them():
+    """`pyarrow` and `faiss` load when `vae_onnx.bulk` is used, and not for other commands."""
+    code = """
+import sys
+import numpy as np
+from vae_onnx import bulk
+from vae_onnx.__main__ import main
+np.save(sys.argv[1], np.zeros((1, 28, 28)))
+main(["encode", "mnist-vae", sys.argv[1]])
+print(*{m.partition('.')[0] for m in sys.modules})
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-I", "-c", code, str(Path(folder) / "x.npy")]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    z, loaded = told.splitlines()
+    assert len(z.split("\t")) == 2
+    assert {"pyarrow", "faiss", "pandas", "fsspec"}.isdisjoint(loaded.split())
 
 
 def test_nothing_else_of_the_package_imports_the_door_for_torch():

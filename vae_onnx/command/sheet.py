@@ -17,12 +17,12 @@ from vae_onnx.pictures import files
 if TYPE_CHECKING:
     from vae_onnx.bulk import Neighbours
 
-CELL: Final = 112  # pixels of a picture's longer side
+CELL: Final = 128  # pixels of a picture's longer side
 GAP: Final = 12
-APART: Final = 28  # the query from its neighbours
+APART: Final = 32  # the query from its neighbours, with a line between
 CAPTION: Final = 20  # height below a picture
 MOST: Final = 10_000  # pictures of a sheet
-PAPER, INK, FAINT = (255, 255, 255), (40, 40, 40), (120, 120, 120)
+PAPER, INK, FAINT, LINE = (255, 255, 255), (40, 40, 40), (120, 120, 120), (215, 215, 215)
 
 
 def write(
@@ -58,35 +58,34 @@ def write(
 
     font = ImageFont.load_default(13)
     step = CELL + GAP
-    size = (2 * GAP + CELL + APART + k * step - GAP, GAP + count * (step + CAPTION))
+    size = (CELL + GAP + APART + k * step, GAP + count * (step + CAPTION))
     sheet = image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
+    middle = CELL + (GAP + APART + GAP) // 2
+    draw.line([(middle, GAP), (middle, size[1] - GAP)], LINE)
     for row in range(count):
+        shown = [queries[row], *(folder / str(name) for name in found.ids[row])]
+        told = [Path(names[row]).name, *(f"{distance:#.3g}" for distance in found.distances[row])]
         top = GAP + row * (step + CAPTION)
-        _place(sheet, _read(queries[row]), GAP, top)
-        _write(draw, font, Path(names[row]).name, GAP, top, INK)
-        for rank in range(k):
-            left = GAP + CELL + APART + rank * step
-            _place(sheet, _read(_found(folder, found.ids[row, rank])), left, top)
-            _write(draw, font, f"{found.distances[row, rank]:.3g}", left, top, FAINT)
+        for place, (picture, text) in enumerate(zip(shown, told, strict=True)):
+            left = place * step + (APART if place else GAP)
+            _place(sheet, _read(picture), left, top)
+            _write(draw, font, text, left, top, FAINT if place else INK)
     content = io.BytesIO()  # a pipe has no place to go back to
     sheet.save(content, format="PNG")
     with streams.writing(path) as file:
         file.write(content.getbuffer())
 
 
-def _found(folder: Path, name: object) -> Path:
-    path = folder / str(name)
-    if not path.is_file():
-        raise FileMissingError(
-            f"{path} is missing; --pictures FOLDER says where the picture files are that the ids "
-            "name, and -o table.csv needs none"
-        )
-    return path
-
-
 def _read(picture: Path | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return files.read(picture).pixels if isinstance(picture, Path) else picture
+    if not isinstance(picture, Path):
+        return picture
+    if not picture.is_file():
+        raise FileMissingError(
+            f"{picture} is missing; --pictures FOLDER says where the picture files are that the "
+            "ids name, and -o table.csv needs none"
+        )
+    return files.read(picture, ground="white").pixels
 
 
 def _place(sheet: Any, pixels: npt.NDArray[np.uint8], left: int, top: int) -> None:

@@ -7,6 +7,7 @@ alone decide.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Final
@@ -148,7 +149,10 @@ class Block:
 
     def margins(self, q: Doubles) -> Doubles:
         """Return how far a score of each query (Q,) may be from the true one, infinity at worst."""
-        largest = np.sqrt(2 * self.halves.max(initial=0).astype(np.float64)) * 1.01
+        half = float(self.halves.max(initial=0))
+        if half > OVERFLOWING:
+            return np.full(len(q), np.inf)
+        largest = 1.01 * math.sqrt(2 * half)
         lengths = np.sqrt((q * q).sum(axis=1))
         sizes = largest * largest / 2 + lengths * largest
         terms = q.shape[1] + 8  # of a sum, each of which rounds once, and what is done beside it

@@ -190,7 +190,7 @@ def opened(path: Path) -> Iterator[Any]:
     with accessing(path):
         path.open("rb").close()  # so that what the system says is told apart from what is inside
     try:
-        with reader.ParquetFile(path, buffer_size=BUFFER) as file:
+        with reader.ParquetFile(path, buffer_size=BUFFER, page_checksum_verification=True) as file:
             yield file
     except VaeOnnxError:
         raise
