@@ -35,6 +35,24 @@ class Queries(NamedTuple):
     rows: list[int] | None = None  # of the collection, where the queries are its own
 
 
+class _Id(argparse.Action):
+    """Takes the id of a row, in whose place no picture is required."""
+
+    def __init__(self, *arguments: Any, spares: argparse.Action, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._spares = spares
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), values])
+        self._spares.required = False
+
+
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Say what can be typed."""
     path = functools.partial(checks.path, name="path")
@@ -45,15 +63,21 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="COLLECTION",
         help="the folder that `vae-onnx embed` wrote, or one Parquet file",
     )
-    command.add_argument(
+    # Not "*": that takes no picture, and none later, where an option stands before the first.
+    images = command.add_argument(
         "images",
-        nargs="*",
+        nargs="+",
         type=path,
+        default=[],
         metavar="PICTURE",
-        help="picture files, or one .npy file of images, as for `encode`",
+        help="picture files, or one .npy file of images, as for `encode`; or --id",
     )
     command.add_argument(
-        "--id", action="append", help="a row of the collection instead, by its id; may be repeated"
+        "--id",
+        action=_Id,
+        default=[],
+        spares=images,
+        help="look for what is most like a row of the collection instead; may be repeated",
     )
     command.add_argument("-k", type=int, default=10, help="how many (default %(default)s)")
     command.add_argument(
@@ -98,9 +122,9 @@ def nearest(options: argparse.Namespace) -> None:
     """Pictures, or rows of the collection -> its nearest rows."""
     from vae_onnx import bulk  # which needs pyarrow
 
-    if bool(options.images) == bool(options.id):
+    if options.images and options.id:
         raise InputError(
-            "name pictures to look for, or rows of the collection with --id: one of the two"
+            "name pictures to look for, or rows of the collection with --id, not both at once"
         )
     collection = bulk.Collection(options.collection, options.column, options.id_column)
     for start, stop in collection.missing:
@@ -110,7 +134,7 @@ def nearest(options: argparse.Namespace) -> None:
     if options.k > most:
         _tell(f"-k {options.k} is more than the collection has: it gives all {most}")
     found = _searched(collection, queries, options)
-    if options.out and options.ending == ".png":
+    if _wants_sheet(options):
         from vae_onnx.command import sheet
 
         sheet.write(options.out, queries.names, queries.pictures, found, options.pictures)
@@ -148,9 +172,10 @@ def _pictures(collection: Collection, options: argparse.Namespace) -> Queries:
             f"{collection.path} {collection.length}; name its model with --model, or bring the "
             "pictures to the size that its own had"
         )
-    if len(options.images) == len(x):
-        return Queries([str(path) for path in options.images], codes, list(options.images))
-    shown = [] if options.ending != ".png" else list(to_uint8(from_x(np.asarray(x))))
+    paths: list[Path] = options.images
+    if paths[0].suffix.lower() != ".npy":
+        return Queries([str(path) for path in paths], codes, list(paths))
+    shown = list(to_uint8(from_x(np.asarray(x)))) if _wants_sheet(options) else []
     return Queries([str(row) for row in range(len(x))], codes, shown)
 
 
@@ -158,6 +183,10 @@ def _rows(collection: Collection, options: argparse.Namespace) -> Queries:
     positions = np.array([collection.position(name) for name in options.id])
     pictures = [options.pictures / str(name) for name in collection.ids_at(positions)]
     return Queries(options.id, collection.vectors_at(positions), pictures, positions.tolist())
+
+
+def _wants_sheet(options: argparse.Namespace) -> bool:
+    return options.out is not None and options.ending == ".png"
 
 
 def _searched(collection: Collection, queries: Queries, options: argparse.Namespace) -> Neighbours:

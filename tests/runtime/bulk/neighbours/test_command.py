@@ -1,10 +1,10 @@
 """`vae-onnx nearest`: what is typed, what is printed, what is refused."""
 
 import csv
-import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -153,7 +153,7 @@ def test_k_above_the_size(digits, capsys):
 
 
 def test_missing_rows_are_told(digits, capsys):
-    os.unlink("codes/part-00001.parquet")  # noqa: PTH108
+    Path("codes/part-00001.parquet").unlink()
     assert main(["nearest", "codes", "--id", "3.png", "-k", "1"]) == 0
     assert "note: no file tells of rows 40 to 79" in capsys.readouterr().err
 
@@ -169,11 +169,11 @@ def test_another_model_is_refused(digits, failing, capsys):
 def test_the_model_may_have_moved(digits, write, about, failing, capsys):
     shutil.copytree(vae_onnx.load("mnist-vae").folder, "moved")
     told = about("mnist-vae")
-    write(vae_onnx.checks.path("codes", "path"), digits, about={**told, "model": "models/old"})
-    message = failing("codes", "pictures/3.png")
-    assert "codes is of a model that is not here" in message
+    write(Path("old"), digits, about={**told, "model": "models/old"})
+    message = failing("old", "pictures/3.png")
+    assert "old is of a model that is not here" in message
     assert "--model PATH" in message
-    assert main(["nearest", "codes", "pictures/3.png", "-k", "1", "--model", "moved"]) == 0
+    assert main(["nearest", "old", "pictures/3.png", "-k", "1", "--model", "moved"]) == 0
     assert rows_of(capsys.readouterr().out)[0]["id"] == "3"
 
 
@@ -187,14 +187,13 @@ def test_somebody_elses_collection(digits, vectors, failing, capsys):
     assert rows_of(captured.out)[0]["id"] == "n3"
     assert "lists no sha256 of encoder.onnx" in captured.err
     assert main(["nearest", *named, "--id", "n3"]) == 0
+    assert rows_of(capsys.readouterr().out)[0]["query"] == "n3"
     told = failing(*named, "pictures/3.png", "--model", "mnist-vae-16d")
     assert "codes of these pictures have 16 numbers" in told
 
 
 def test_what_cannot_be_typed(digits, failing):
-    both = "name pictures to look for, or rows of the collection with --id: one of the two"
-    assert both in failing("codes")
-    assert both in failing("codes", "pictures/3.png", "--id", "3.png")
+    assert "--id, not both at once" in failing("codes", "pictures/3.png", "--id", "3.png")
     assert "-k must be at least 1, got 0" in failing("codes", "--id", "3.png", "-k", "0")
     assert "must be at least 1, got 0" in failing(
         "codes", "--id", "3.png", "--index", "--threads", "0"
@@ -202,6 +201,17 @@ def test_what_cannot_be_typed(digits, failing):
     assert "no row with the id 'x.png'" in failing("codes", "--id", "x.png")
     assert ".csv or .parquet or .png" in failing("codes", "--id", "3.png", "-o", "x.txt")
     assert "elsewhere is missing" in failing("elsewhere", "--id", "3.png")
+
+
+def test_pictures_or_ids_are_required(digits, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["nearest", "codes"])
+    assert "required: PICTURE" in capsys.readouterr().err
+
+
+def test_options_may_stand_anywhere(digits, capsys):
+    assert main(["nearest", "-k", "1", "codes", "--fit", "crop", "pictures/3.png"]) == 0
+    assert rows_of(capsys.readouterr().out)[0]["id"] == "3.png"
 
 
 def test_only_codes_are_compared_with_pictures(digits, write, about, failing, tmp_path):
@@ -237,7 +247,7 @@ def test_a_sheet_needs_the_pictures(digits, failing):
     assert "3.png is missing; --pictures FOLDER says where" in told
     told = failing("codes", "pictures/3.png", "-o", "sheet.png", "--pictures", "codes")
     assert "codes/3.png is missing; --pictures FOLDER" in told.replace("\\", "/")
-    assert not vae_onnx.checks.path("sheet.png", "path").exists()
+    assert not Path("sheet.png").exists()
 
 
 def test_a_sheet_of_large_pictures(write, tmp_path, monkeypatch):
