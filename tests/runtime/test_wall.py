@@ -27,11 +27,10 @@ def test_nothing_else_is_imported():
 
 
 def test_embedded_collections_are_for_those_who_name_them():
-    """`pyarrow` and `faiss` load when `vae_onnx.bulk` is used, and not for other commands."""
+    """`pyarrow` and `faiss` load for commands on collections, and not for others."""
     code = """
 import sys
 import numpy as np
-from vae_onnx import bulk
 from vae_onnx.__main__ import main
 np.save(sys.argv[1], np.zeros((1, 28, 28)))
 main(["encode", "mnist-vae", sys.argv[1]])

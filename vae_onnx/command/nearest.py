@@ -17,7 +17,7 @@ from vae_onnx.errors import InputError
 from vae_onnx.pictures.arrays import from_x, to_uint8
 
 if TYPE_CHECKING:
-    from vae_onnx.bulk import Collection, Neighbours
+    from vae_onnx.bulk.neighbours import Collection, Neighbours
 
 SUMMARY: Final = "pictures -> those of an embedded collection that are most like each"
 SUFFIXES: Final = (".csv", ".parquet", ".png")
@@ -120,13 +120,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def nearest(options: argparse.Namespace) -> None:
     """Pictures, or rows of the collection -> its nearest rows."""
-    from vae_onnx import bulk  # which needs pyarrow
+    from vae_onnx.bulk import neighbours  # which needs pyarrow
 
     if options.images and options.id:
         raise InputError(
             "name pictures to look for, or rows of the collection with --id, not both at once"
         )
-    collection = bulk.Collection(options.collection, options.column, options.id_column)
+    collection = neighbours.Collection(options.collection, options.column, options.id_column)
     for start, stop in collection.missing:
         _tell(f"no file tells of rows {start} to {stop - 1}: they were not embedded, or were moved")
     queries = _rows(collection, options) if options.id else _pictures(collection, options)
@@ -191,15 +191,15 @@ def _wants_sheet(options: argparse.Namespace) -> bool:
 
 def _searched(collection: Collection, queries: Queries, options: argparse.Namespace) -> Neighbours:
     """Search; rows of the collection, which find themselves, leave themselves out."""
-    from vae_onnx import bulk
+    from vae_onnx.bulk import neighbours
 
     k = checks.integer(options.k, "-k", at_least=1)
     wanted = k + (queries.rows is not None)
     if options.index:
-        index = bulk.Index(collection, options.metric, threads=options.threads, progress=True)
+        index = neighbours.Index(collection, options.metric, threads=options.threads, progress=True)
         found = index.nearest(queries.codes, wanted)
     else:
-        found = bulk.nearest(collection, queries.codes, wanted, options.metric)
+        found = neighbours.nearest(collection, queries.codes, wanted, options.metric)
     return found if queries.rows is None else found.without(np.array(queries.rows))
 
 

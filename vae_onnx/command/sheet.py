@@ -15,7 +15,7 @@ from vae_onnx.errors import FileMissingError, InputError
 from vae_onnx.pictures import files
 
 if TYPE_CHECKING:
-    from vae_onnx.bulk import Neighbours
+    from vae_onnx.bulk.neighbours import Neighbours
 
 CELL: Final = 128  # pixels of a picture's longer side
 GAP: Final = 12

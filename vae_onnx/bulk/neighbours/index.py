@@ -87,7 +87,7 @@ class Index:
         return f"<{self.collection!r}: {self.probes} of {self.lists} lists{found}>"
 
     def nearest(self, queries: npt.ArrayLike, k: int = 10) -> Neighbours:
-        """Find the k nearest vectors to each query; see `vae_onnx.bulk.nearest`.
+        """Find the k nearest vectors to each query; see `vae_onnx.bulk.neighbours.nearest`.
 
         Of fewer than k rows in the lists that are looked into, it looks into more.
         """

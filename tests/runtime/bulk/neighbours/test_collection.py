@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import vae_onnx
-from vae_onnx.bulk import Collection
+from vae_onnx.bulk.neighbours import Collection
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(write, vectors, tmp_path):

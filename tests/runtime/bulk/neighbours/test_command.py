@@ -14,7 +14,7 @@ from PIL import Image
 
 import vae_onnx
 from vae_onnx.__main__ import main
-from vae_onnx.bulk import nearest
+from vae_onnx.bulk.neighbours import nearest
 
 
 @pytest.fixture

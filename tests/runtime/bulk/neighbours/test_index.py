@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from vae_onnx.bulk import Collection, Index, nearest
-from vae_onnx.bulk.neighbours import building, index
+from vae_onnx.bulk.neighbours import Collection, Index, building, index, nearest
 
 METRICS = ("euclidean", "cosine")
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vae_onnx
-from vae_onnx.bulk import Collection, nearest
-from vae_onnx.bulk.neighbours import search
+from vae_onnx.bulk.neighbours import Collection, nearest, search
 
 METRICS = ("euclidean", "cosine")
 
