@@ -15,6 +15,7 @@ from vae_onnx import checks
 from vae_onnx.command import inputs, outputs, rows
 from vae_onnx.errors import InputError
 from vae_onnx.pictures.arrays import from_x, to_uint8
+from vae_onnx.pictures.fitting import FITS
 
 if TYPE_CHECKING:
     from vae_onnx.bulk.neighbours import Collection, Neighbours
@@ -164,6 +165,7 @@ def _pictures(collection: Collection, options: argparse.Namespace) -> Queries:
     encoder = model.encoder.graph.path.name
     if origin.checksum(collection, encoder) is None:
         _tell(f"{collection.path} lists no sha256 of {encoder}: whether it is its model is unknown")
+    _prepare_alike(collection, options)
     x = inputs.read_images(options, model)
     codes = np.concatenate([model.encode(block) for block in rows.blocks(x)]).reshape(len(x), -1)
     if codes.shape[1] != collection.length:
@@ -177,6 +179,16 @@ def _pictures(collection: Collection, options: argparse.Namespace) -> Queries:
         return Queries([str(path) for path in paths], codes, list(paths))
     shown = list(to_uint8(from_x(np.asarray(x)))) if _wants_sheet(options) else []
     return Queries([str(row) for row in range(len(x))], codes, shown)
+
+
+def _prepare_alike(collection: Collection, options: argparse.Namespace) -> None:
+    """Take --fit and --[no-]invert from the collection where they were not typed."""
+    if options.drawing or options.images[0].suffix.lower() == ".npy":
+        return
+    if options.fit is None and collection.about.get("fit") in FITS:
+        options.fit = collection.about["fit"]
+    if options.invert is None and isinstance(collection.about.get("invert"), bool):
+        options.invert = collection.about["invert"]
 
 
 def _rows(collection: Collection, options: argparse.Namespace) -> Queries:

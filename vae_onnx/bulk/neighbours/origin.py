@@ -14,7 +14,8 @@ def model_of(collection: Collection, place: str | None = None) -> vae_onnx.Autoe
 
     Args:
         collection: What `vae-onnx embed` wrote, or others.
-        place: Where the model is, as for `vae_onnx.load`; by default where the collection tells.
+        place: Where the model is, as for `vae_onnx.load`; by default where it was, as the
+            collection tells in "reference", or else in "model".
 
     Raises:
         InputError: The collection tells of no model, and no place is given.
@@ -22,14 +23,15 @@ def model_of(collection: Collection, place: str | None = None) -> vae_onnx.Autoe
         FileError: Its encoder is another file than the one whose sha256 the collection tells; see
             `vae_onnx.load` for what else that raises.
     """
-    name = place or collection.about.get("model")
+    about = collection.about
+    name = place or about.get("reference") or about.get("model")
     if name is None:
         raise InputError(
             f"{collection.path} does not tell which model its vectors are of; name it with "
             "--model, or look for one of its rows with --id"
         )
     try:
-        model = vae_onnx.load(name, precision=collection.about.get("precision", "float32"))
+        model = vae_onnx.load(name, precision=about.get("precision", "float32"))
     except FileMissingError as error:
         if place:
             raise

@@ -177,6 +177,25 @@ def test_the_model_may_have_moved(digits, write, about, failing, capsys):
     assert rows_of(capsys.readouterr().out)[0]["id"] == "3"
 
 
+def test_the_reference_is_where_the_model_was(digits, write, about, capsys):
+    shutil.copytree(vae_onnx.load("mnist-vae").folder, "mine")
+    told = about("mnist-vae", reference="mine")
+    write(Path("own"), digits, about={**told, "model": "a name that is no place"})
+    assert main(["nearest", "own", "pictures/3.png", "-k", "1"]) == 0
+    assert rows_of(capsys.readouterr().out)[0]["id"] == "3"
+
+
+def test_pictures_are_prepared_as_those_of_the_collection(digits, images, write, about, capsys):
+    """Cut or scaled alike, unless another way is typed."""
+    Image.fromarray(np.pad(images["mnist"][3], ((0, 0), (14, 14)))).save("wide.png")
+    write(Path("cut"), digits, about=about("mnist-vae", fit="crop", invert=False))
+    assert main(["nearest", "cut", "wide.png", "-k", "1"]) == 0
+    row = rows_of(capsys.readouterr().out)[0]
+    assert (row["id"], row["distance"]) == ("3", "0")
+    assert main(["nearest", "cut", "wide.png", "-k", "1", "--fit", "pad"]) == 0
+    assert rows_of(capsys.readouterr().out)[0]["distance"] != "0"
+
+
 def test_somebody_elses_collection(digits, vectors, failing, capsys):
     frame = pd.DataFrame({"embedding": list(digits), "name": [f"n{row}" for row in range(100)]})
     frame.to_parquet("theirs.parquet")
