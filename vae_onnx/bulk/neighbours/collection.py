@@ -137,7 +137,11 @@ class Collection:
         integers = pa.types.is_integer(self.shards[0].schema.field(self.id_column).type)
         wanted = _integer(named, "an id of this collection") if integers else str(named)
         for positions, (ids,) in self._read([self.id_column], ROWS):
-            found = int(compute.index(columns.plain(ids), wanted).as_py())
+            plain = columns.plain(ids)
+            try:
+                found = int(compute.index(plain, pa.scalar(wanted, plain.type)).as_py())
+            except (pa.ArrowInvalid, OverflowError):  # no id of so few bits
+                break
             if found >= 0:
                 return positions[found]
         some = self.ids_at(np.arange(min(3, len(self)))).tolist()

@@ -14,7 +14,7 @@ from vae_onnx.errors import InputError
 
 DROP: Final = "leave such rows out when the file is written"
 
-Ids = npt.NDArray[Any]  # int64, or object that holds strings
+Ids = npt.NDArray[Any]  # int64 (uint64 as it is), or object that holds strings
 Positions = npt.NDArray[np.int64]  # of rows in the collection
 
 
@@ -62,7 +62,7 @@ def to_ids(ids: Any, positions: Sequence[int] | Positions, path: Path) -> Ids:
     if ids.null_count:
         raise InputError(f"{_row(path, positions, ids.is_null())} has null for an id; {DROP}")
     found: Ids = plain(ids).to_numpy(zero_copy_only=False)
-    return found.astype(np.int64, copy=False) if found.dtype.kind in "iu" else found
+    return found.astype(np.int64) if found.dtype.kind in "iu" and found.itemsize < 8 else found
 
 
 def plain(ids: Any) -> Any:

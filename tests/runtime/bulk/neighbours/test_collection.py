@@ -71,6 +71,22 @@ def test_ids_of_integers_may_be_given_as_text(write, vectors, tmp_path):
         collection.position("a.png")
 
 
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.string(), pa.large_string()])
+def test_ids_of_any_size(tmp_path, kind):
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    most = 2**64 - 1 if kind == pa.uint64() else 127
+    ids = ["a", "b"] if text else [1, most]
+    pq.write_table(
+        pa.table({"id": pa.array(ids, kind), "mu": [[1.0], [2.0]]}), tmp_path / "a.parquet"
+    )
+    collection = Collection(tmp_path)
+    assert collection.ids_at(np.array([1, 0])).tolist() == ids[::-1]
+    assert collection.position(str(ids[1])) == 1
+    for other in ("-1", str(2**70)):
+        with pytest.raises(vae_onnx.InputError, match="has no row with the id"):
+            collection.position(other)
+
+
 def test_somebody_elses_from_pandas(vectors, tmp_path):
     """Lists of any length by their type, another name, categories for ids, columns beside."""
     path = tmp_path / "theirs.parquet"
