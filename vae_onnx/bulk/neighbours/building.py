@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,10 @@ def faiss() -> Any:
         PackageMissingError: It is not installed.
     """
     try:
-        import faiss as module
+        with warnings.catch_warnings():
+            # Its import warns, and before version 1.14 crashes where warnings are errors.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import faiss as module
     except ModuleNotFoundError as error:
         raise PackageMissingError(
             f"an index needs faiss: pip install 'vae-onnx[nearest]', or search without ({error})"

@@ -175,7 +175,7 @@ def test_it_tells_what_it_was_built_of(write, vectors, about, tmp_path):
 
 
 def test_threads_are_those_that_are_asked_for(write, vectors, tmp_path):
-    import faiss
+    faiss = building.faiss()
 
     collection = Collection(write(tmp_path / "codes", vectors))
     indexed = Index(collection, threads=1)
