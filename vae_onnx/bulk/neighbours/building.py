@@ -28,7 +28,8 @@ BYTES: Final = 2**28  # of the vectors of a part: as much is in memory at once, 
 SAMPLE: Final = 64  # vectors for each list, from which k-means learns its centre
 TURNS: Final = 10  # of k-means
 TARGET: Final = 0.99  # of the nearest, that are to be found
-MEASURED: Final = 100  # vectors, whose NEAREST are looked for to see that
+MUCH: Final = 4  # 1 / the part of the lists from which on an index is no gain
+MEASURED: Final = 200  # vectors, whose NEAREST are looked for to see that
 NEAREST: Final = 10
 
 
@@ -86,6 +87,8 @@ def build(
     probes, recall = _measured(read(folder), index.nlist, collection, metric)
     found = "" if recall is None else f", where {recall:.1%} of the {NEAREST} nearest are found"
     said(f"a query looks into {probes:,} of {index.nlist:,} lists{found}")
+    if recall is not None and MUCH * probes > index.nlist:
+        said("which is so much of the collection that searching without the index is as quick")
     about = {"lists": index.nlist, "probes": probes, "recall": recall, "faiss": faiss().__version__}
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     text = json.dumps({**about, "sizes": sizes, "origin": origin}, indent=2)

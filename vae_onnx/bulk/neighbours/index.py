@@ -48,7 +48,7 @@ class Index:
         metric: As given.
         lists: How many there are.
         probes: How many of them a query looks into.
-        recall: Of the 10 nearest of 100 vectors of the collection, the part that it found when it
+        recall: Of the 10 nearest of 200 vectors of the collection, the part that it found when it
             was built; None of a collection that is too small to say.
 
     Raises:

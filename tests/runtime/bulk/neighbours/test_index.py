@@ -76,6 +76,17 @@ def test_equal_vectors_do_not_spoil_its_recall(write, tmp_path):
     assert Index(collection).recall == 1
 
 
+def test_it_says_where_it_does_not_help(write, tmp_path, capsys):
+    """Of 64 numbers that have nothing to do with each other, no part is apart from the others."""
+    rng = np.random.default_rng(0)
+    folder = write(tmp_path / "codes", rng.standard_normal((3000, 64), dtype=np.float32))
+    Index(Collection(folder), progress=True)
+    assert "searching without the index is as quick" in capsys.readouterr().err
+    near = rng.standard_normal((3000, 2), dtype=np.float32)
+    Index(Collection(write(tmp_path / "near", near)), progress=True)
+    assert "searching without" not in capsys.readouterr().err
+
+
 def test_it_is_built_once(write, vectors, tmp_path, capsys):
     folder = write(tmp_path / "codes", vectors)
     Index(Collection(folder), progress=True)
@@ -84,7 +95,8 @@ def test_it_is_built_once(write, vectors, tmp_path, capsys):
     assert re.fullmatch(
         r"index: building .*_index/mu\.euclidean\n"
         r"index: dividing 500 vectors into 22 lists\n"
-        r"index: a query looks into \d+ of 22 lists, where \d+\.\d% of the 10 nearest are found\n",
+        r"index: a query looks into \d+ of 22 lists, where \d+\.\d% of the 10 nearest are found\n"
+        r"(index: which is so much .*\n)?",
         said.err,
     )
     before = {path: path.stat().st_mtime_ns for path in (folder / "_index").rglob("*")}
