@@ -66,9 +66,9 @@ The {K} nearest by `nearest` and by `Index`, each in a process of its own, from 
 files of {SHARD:,} rows that lie in the system's cache. Vectors and the {QUERIES} queries are drawn
 from N(0, I), the prior of a VAE: no two parts of it are apart, so that nothing is harder to index.
 "1" is one query with opening, "{QUERIES}" all of them together, medians of {ROUNDS}; searching on
-one thread, building on all. Memory is the most that the process had, size what the index has on
-disk, over the bytes of the vectors alone. "lists" are those that a query looks into, which the
-index chose itself.
+one thread, building on all. Memory is the most that the process had, with the pages of the files
+that it mapped; size what the index has on disk, over the bytes of the vectors alone. "lists" are
+those that a query looks into, which the index chose itself.
 
 {table(header, found)}
 
