@@ -1,0 +1,104 @@
+"""One process of a service: the model, HTTP and gRPC.
+
+`service` starts `python -m vae_onnx.serving.worker OPTIONS`, which ends with it: its standard input
+is a pipe that stays open as long as the service lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Final
+
+import uvicorn
+
+import vae_onnx
+from vae_onnx.serving.layout import layout
+from vae_onnx.serving.options import Options
+from vae_onnx.serving.parts import parts
+from vae_onnx.serving.protocol import models, rest, rpc
+
+READY: Final = "ready"  # what a worker says on standard output once it answers
+GRACE: Final = 10  # seconds that requests have to come to their end
+BACKLOG: Final = 2048
+
+
+def main() -> None:
+    """Serve until SIGTERM, or until the service is gone."""
+    options = Options.from_json(sys.argv[1])
+    threading.Thread(target=_end_with_the_service, daemon=True).start()
+    asyncio.run(serve(options))
+
+
+async def serve(options: Options) -> None:
+    """Open the model, then the doors, and answer until SIGTERM or SIGINT.
+
+    Raises:
+        VaeOnnxError: The model cannot be had.
+        InferenceError, OSError: A port cannot be had.
+    """
+    model = vae_onnx.load(
+        options.model,
+        device=options.device,
+        threads=options.threads_each,
+        precision=options.precision,
+    )
+    offered = parts(model, layout(model, options.name), options.max_bytes)
+    plane = models.plane(offered, options)
+    door = rpc.server(plane, f"{_bracketed(options.host)}:{options.grpc_port}", options.max_bytes)
+    web = uvicorn.Server(
+        uvicorn.Config(
+            rest.application(plane, options.max_bytes),
+            log_level=logging.WARNING,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    shared = listening(options.host, options.http_port)
+    await door.start()
+    ready = asyncio.create_task(_tell(web))
+    await web.serve(sockets=[shared])  # which takes SIGTERM and SIGINT, and then returns
+    ready.cancel()
+    await door.stop(GRACE)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket for HTTP on a port that the other workers have as well.
+
+    Raises:
+        OSError: The port or the host cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "SO_REUSEPORT"):
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind((host, port))
+    made.listen(BACKLOG)
+    return made
+
+
+async def _tell(web: uvicorn.Server) -> None:
+    while not web.started:
+        await asyncio.sleep(0.01)
+    print(READY, flush=True)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _end_with_the_service() -> None:
+    """Wait for the end of the pipe; a service that was killed leaves no worker behind."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
