@@ -14,7 +14,7 @@ from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.serving.layout import Offered
 from vae_onnx.serving.parts import Part
 
-WIRE: Final = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
+WIRE: Final[dict[str, np.dtype[Any]]] = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
 
 
 class Call(NamedTuple):
