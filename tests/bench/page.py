@@ -13,6 +13,7 @@ import hosts
 import large
 import process
 import runtime
+import serving
 import torch
 import training
 import web
@@ -25,7 +26,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     out = parser.parse_args().out
-    parts = (runtime, field, large, process, hosts, web, demo_bench, training, convolutions)
+    parts = (
+        runtime,
+        field,
+        large,
+        process,
+        hosts,
+        web,
+        demo_bench,
+        serving,
+        training,
+        convolutions,
+    )
     sections = [part.section() for part in parts]
     title = "# Benchmarks\n\n`make bench` writes this page."
     page = "\n\n".join([title, *sections, f"{machine()} torch {torch.__version__}."])
