@@ -36,6 +36,13 @@ ROWS = (1, 1, 1, 1, 1, 1, 2, 3, 7, 16, 64, 256, 300)  # of a request: from one p
 MODEL = "mnist-vae"
 CLOSE = 1e-5  # of the largest magnitude: blocks of other sizes are summed up in another order
 TRIES = 100
+CHANNEL = [
+    # Without this all channels of a process share one connection, so one worker.
+    ("grpc.use_local_subchannel_pool", 1),
+    # What tritonclient sets itself, unless it is given any: gRPC's own limit is 4 MB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
 PAUSE = 0.1  # seconds between two tries
 START = 60  # seconds that a service has to begin
 
@@ -133,9 +140,7 @@ class Expected:
 def connect(service, protocol):
     if protocol == "http":
         return tritonclient.http.InferenceServerClient(service.http)
-    # Without this all channels of a process share one connection, so one worker.
-    alone = [("grpc.use_local_subchannel_pool", 1)]
-    return tritonclient.grpc.InferenceServerClient(service.grpc, channel_args=alone)
+    return tritonclient.grpc.InferenceServerClient(service.grpc, channel_args=CHANNEL)
 
 
 def ask(client, protocol, name, port, value, wanted):

@@ -56,21 +56,29 @@ def test_the_body_that_the_others_are_changed_from_is_taken(service):
         ({}, "the request must have a list of inputs"),
         ({"inputs": []}, "takes one input, z, got none"),
         ({"inputs": [3]}, "an input must be a JSON object, got int"),
-        ({"inputs": body()["inputs"] * 2}, "takes one input, z, got z, z"),
-        (body(name="x"), "takes one input, z, got x"),
+        ({"inputs": body()["inputs"] * 2}, "takes one input, z, got 'z', 'z'"),
+        (body(name="x"), "takes one input, z, got 'x'"),
+        (body(name="x\ny" * 100), "takes one input, z, got 'x\\nyx\\ny"),
         (body(name=None), "an input must have a name"),
         (body(datatype="FP64"), "must have the datatype FP32, got 'FP64'"),
         (body(datatype="UINT8"), "must have the datatype FP32, got 'UINT8'"),
         (body(shape="2"), "the shape of an input must be a list of integers"),
         (body(shape=[1, 2.5]), "the shape of an input must be a list of integers"),
-        (body(shape=[-1, 2]), "the shape of z must be of sizes"),
+        (body(shape=[-1, 2]), "with N >= 1, got (-1, 2)"),
+        (body(shape=[0, 2**62, 2**62], data=[]), "z must have the shape (N, 2)"),
+        (body(shape=[1] * 100), "z must have the shape (N, 2) with N >= 1, got 100 dimensions"),
         (body(shape=[3, 2]), "has 6 numbers, got 2"),
         (body(shape=[2], data=[0, 0]), "z must have the shape (N, 2) with N >= 1, got (2,); send"),
         (body(shape=[0, 2], data=[]), "with N >= 1, got (0, 2)"),
-        (body(shape=[10**9, 10**9]), "numbers, got 2"),
+        (body(shape=[10**9, 2]), "the answer to 1,000,000,000 rows would be of 2,990,723 MB"),
+        (body(data=[]), "has 2 numbers, got 0"),
         (body(data=None), "must have its numbers in `data`"),
         (body(data=["a", "b"]), "the data of z must be numbers"),
         (body(data=[True, False]), "the data of z must be numbers"),
+        (body(data=["0", "1"]), "the data of z must be numbers"),
+        (body(data=["long" * 10**6] + [""] * 10**4), "the data of z must be numbers"),
+        (body(data={"0": 1}), "the data of z must be numbers"),
+        (body(data=7), "has 2 numbers, got 1"),
         (body(data=[[0], [0, 0]]), "the data of z must be numbers"),
         (body(data=[1e39, 0]), "z must be finite in float32"),
         (body(data=[10**400, 0]), "the body must be JSON"),
@@ -160,7 +168,7 @@ REFUSED = [
     ("mnist-vae-decoder", "z", np.full((1, 2), np.inf, np.float32), "z must be finite"),
     ("mnist-vae-decoder", "z", np.zeros((5000, 2), np.float32), "send 2,674 rows at a time"),
     ("mnist-vae-decoder", "z", np.zeros((1, 2), np.uint8), "must have the datatype FP32"),
-    ("mnist-vae-decoder", "x", X, "takes one input, z, got x"),
+    ("mnist-vae-decoder", "x", X, "takes one input, z, got 'x'"),
 ]
 
 
@@ -174,6 +182,14 @@ def test_tensors_that_are_refused(service, protocol, name, port, value, told):
         load.ask(client, protocol, name, port, value, ["x_recon"] * ("encoder" not in name))
     assert error.value.status() == {"grpc": "StatusCode.INVALID_ARGUMENT", "http": "400"}[protocol]
     assert told in error.value.message()
+
+
+@pytest.mark.parametrize("data", [[0.5] * 784, [256] * 784, [-1] * 784, ["7"] * 784])
+def test_numbers_that_are_no_uint8(service, data):
+    tensor = {"name": "x", "shape": [1, 1, 28, 28], "datatype": "UINT8", "data": data}
+    content = json.dumps({"inputs": [tensor]}).encode()
+    status, message = post(service, "/v2/models/mnist-vae/infer", content)
+    assert (status, "in [0, 255]" in message) == (400, True)
 
 
 def test_the_message_is_the_one_of_the_runtime(service):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,26 @@ def test_it_ends_when_it_is_told_to(number):
         assert service.process.wait(30) == 0
         assert not any(map(is_alive, service.pids))
         assert service.log == []
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_what_is_in_hand_at_the_end_is_finished(protocol):
+    rows = np.random.default_rng(0).standard_normal((20_000, 2)).astype(np.float32)
+    expected = vae_onnx.load("mnist-vae").decoder.to_x_recon(rows)
+    with load.serving("mnist-vae", "--workers", 1) as service, ThreadPoolExecutor(1) as pool:
+        with load.connect(service, protocol) as client:
+            asked = (client, protocol, "mnist-vae-decoder", "z", rows, ["x_recon"])
+            answer = pool.submit(load.ask, *asked)
+            wait_for(lambda: float_metric(service, "vae_onnx_batch_rows_sum") >= len(rows))
+            service.process.terminate()
+            assert load.close_to(answer.result(60)["x_recon"], expected)
+        assert service.process.wait(30) == 0
+        assert service.log == []
+
+
+def float_metric(service, name):
+    lines = load.metrics(service).splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{"))
 
 
 def run(*arguments):

@@ -14,6 +14,10 @@ from vae_onnx.engine.graph import Array
 Run = Callable[[Array], list[Array]]
 
 
+class BusyError(Exception):
+    """More waits than there is memory for; the same request may be asked later."""
+
+
 class Waiting(NamedTuple):
     """A request that has been checked."""
 
@@ -34,6 +38,7 @@ class Batcher:
         delay: Seconds that the first of a batch waits for others.
         lane: Runs the batches, one at a time.
         wide_lane: Runs the large requests.
+        most: Bytes of all requests that wait or are computed.
         seen: Told the rows of every batch.
     """
 
@@ -44,10 +49,12 @@ class Batcher:
         delay: float,
         lane: Executor,
         wide_lane: Executor,
+        most: int,
         seen: Callable[[int], object] = bool,
     ) -> None:
         self._run, self._max_rows, self._delay = run, max_rows, delay
         self._lane, self._wide_lane, self._seen = lane, wide_lane, seen
+        self._most, self._bytes = most, 0
         self._waiting: list[Waiting] = []
         self._enough = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
@@ -56,12 +63,26 @@ class Batcher:
         """Return the outputs (N, ...) for the rows (N, ...) of a request that has been checked.
 
         Raises:
+            BusyError: Too much waits already.
             Exception: What `run` raises on these rows; never what it raises on those of others.
         """
+        if self._bytes + rows.nbytes > self._most:
+            raise BusyError("too much waits for this model; ask again later, or another worker")
+        self._bytes += rows.nbytes
+        try:
+            return await (self._by_itself if len(rows) >= self._max_rows else self._with_others)(
+                rows
+            )
+        finally:
+            self._bytes -= rows.nbytes
+
+    async def _by_itself(self, rows: Array) -> list[Array]:
+        self._seen(len(rows))
         loop = asyncio.get_running_loop()
-        if len(rows) >= self._max_rows:
-            self._seen(len(rows))
-            return await loop.run_in_executor(self._wide_lane, self._run, rows)
+        return await loop.run_in_executor(self._wide_lane, self._run, rows)
+
+    async def _with_others(self, rows: Array) -> list[Array]:
+        loop = asyncio.get_running_loop()
         request = Waiting(rows, loop.create_future())
         self._waiting.append(request)
         if self._count() >= self._max_rows:

@@ -16,6 +16,7 @@ from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures.arrays import FLOAT32, UINT8, as_batch, check_range, scale
 from vae_onnx.serving.layout import Layout, Offered
 
+RANKS: Final = 8  # dimensions that an error repeats
 SPELLED: Final = {"FP32": FLOAT32, "UINT8": UINT8}  # the number types that a request may have
 
 
@@ -42,21 +43,31 @@ class Part(NamedTuple):
             InputTypeError: The dtype is another one.
             InputError: Wrong shape or range, NaN, no row, or the answer would be too large.
         """
-        name, row = self.offered.input.name, self.offered.input.row
+        name = self.offered.input.name
         if value.dtype not in [SPELLED[datatype] for datatype in self.datatypes]:
             raise InputTypeError(f"{name} must be {' or '.join(self.datatypes)}, got {value.dtype}")
-        if not (value.ndim and len(value) and sizes.fit(value.shape[1:], row)):
-            raise InputError(
-                f"{name} must have the shape (N, {sizes.text(row)}) with N >= 1, got "
-                f"{value.shape}" + _remedy(name, value.shape, row)
-            )
-        self._check_answer(value.shape)
+        self.check_shape(value.shape)
         if name == "z":
             return self.model.decoder.as_rows(value)
         batch = as_batch(value, self.model.image_shape, self.model.size_multiple)
         if batch.dtype != UINT8:
             check_range(batch, name, name)
         return scale(batch)
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """See that a tensor has a shape that the model takes, and its answer one that is sent.
+
+        Raises:
+            InputError: It has not; the message says what to send instead.
+        """
+        name, row = self.offered.input.name, self.offered.input.row
+        if not (shape and shape[0] > 0 and sizes.fit(shape[1:], row)):
+            got = shape if len(shape) <= RANKS else f"{len(shape)} dimensions"
+            raise InputError(
+                f"{name} must have the shape (N, {sizes.text(row)}) with N >= 1, got {got}"
+                + _remedy(name, shape, row)
+            )
+        self._check_answer(shape)
 
     def _check_answer(self, shape: tuple[int, ...]) -> None:
         """See that what comes out is not too large, of a small code perhaps."""
@@ -116,6 +127,6 @@ def _bytes(part: Part, row: sizes.Sizes, shape: tuple[int, ...]) -> int:
 def _remedy(name: str, shape: tuple[int, ...], row: sizes.Sizes) -> str:
     """What to send instead, where the numbers are as many as some rows have."""
     count = math.prod(shape)
-    if not sizes.are_fixed(row) or not count or count % math.prod(row):
+    if not sizes.are_fixed(row) or count < 1 or count % math.prod(row):
         return ""
     return f"; send {name}.reshape(-1, {sizes.text(row)})"

@@ -18,10 +18,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import vae_onnx
 from vae_onnx.errors import DeviceError, InputError, PackageMissingError
+from vae_onnx.loading import HUB
 from vae_onnx.serving.layout import Layout, layout
 from vae_onnx.serving.options import Options
 
@@ -85,18 +87,23 @@ def run(options: Options) -> None:
         raise PackageMissingError(
             f"{missing[0]} is needed to serve models: pip install 'vae-onnx[serve]'"
         )
-    planned = _planned(options)
+    options, planned = _planned(options)
     _check_ports(options)
     with _ending() as ended, tempfile.TemporaryDirectory(prefix="vae-onnx-metrics-") as metrics:
         _keep(options, planned, metrics, ended)
 
 
-def _planned(options: Options) -> Layout:
-    """Open the model once, so that what is wrong with it is told once."""
+def _planned(options: Options) -> tuple[Options, Layout]:
+    """Open the model once, so that what is wrong with it is told once.
+
+    Of the Hub, the workers have it from the cache: one that starts later asks nobody.
+    """
     with vae_onnx.load(
         options.model, device=options.device, threads=1, precision=options.precision
     ) as model:
-        return layout(model, options.name)
+        if options.model.startswith(HUB):
+            options = replace(options, model=str(model.folder))
+        return options, layout(model, options.name)
 
 
 def _check_ports(options: Options) -> None:

@@ -13,11 +13,13 @@ import signal
 import socket
 import sys
 import threading
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
+from kserve.errors import InferenceError
 
 import vae_onnx
+from vae_onnx.errors import VaeOnnxError
 from vae_onnx.serving.layout import layout
 from vae_onnx.serving.options import Options
 from vae_onnx.serving.parts import parts
@@ -26,13 +28,17 @@ from vae_onnx.serving.protocol import models, rest, rpc
 READY: Final = "ready"  # what a worker says on standard output once it answers
 GRACE: Final = 10  # seconds that requests have to come to their end
 BACKLOG: Final = 2048
+LOOK: Final = 0.02  # seconds between two looks at what HTTP does
 
 
 def main() -> None:
     """Serve until SIGTERM, or until the service is gone."""
     options = Options.from_json(sys.argv[1])
     threading.Thread(target=_end_with_the_service, daemon=True).start()
-    asyncio.run(serve(options))
+    try:
+        asyncio.run(serve(options))
+    except (VaeOnnxError, InferenceError, OSError) as error:
+        sys.exit(f"vae-onnx: error: {error}")
 
 
 async def serve(options: Options) -> None:
@@ -61,10 +67,11 @@ async def serve(options: Options) -> None:
     )
     shared = listening(options.host, options.http_port)
     await door.start()
-    ready = asyncio.create_task(_tell(web))
-    await web.serve(sockets=[shared])  # which takes SIGTERM and SIGINT, and then returns
-    ready.cancel()
-    await door.stop(GRACE)
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them, and raises them anew
+        signal.signal(number, lambda *_: None)
+    closing = asyncio.create_task(_close_with(web, door))
+    await web.serve(sockets=[shared])
+    await closing
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -84,10 +91,14 @@ def listening(host: str, port: int) -> socket.socket:
     return made
 
 
-async def _tell(web: uvicorn.Server) -> None:
+async def _close_with(web: uvicorn.Server, door: Any) -> None:
+    """Say that both answer; once HTTP is told to end, let gRPC finish what it has in hand, too."""
     while not web.started:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(LOOK)
     print(READY, flush=True)
+    while not web.should_exit:
+        await asyncio.sleep(LOOK)
+    await door.stop(GRACE)
 
 
 def _bracketed(host: str) -> str:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from vae_onnx.serving.batching import Batcher
+from vae_onnx.serving.batching import Batcher, BusyError
+
+MOST = 10**6  # bytes
 
 
 def double(x):
@@ -32,7 +34,7 @@ def ask(run, requests, max_rows=8, delay=0.0):
 
     async def all_at_once():
         with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
-            batcher = Batcher(run, max_rows, delay, lane, wide)
+            batcher = Batcher(run, max_rows, delay, lane, wide, MOST)
             return await asyncio.gather(*map(batcher, requests), return_exceptions=True)
 
     return asyncio.run(all_at_once())
@@ -77,7 +79,7 @@ def test_while_one_batch_is_computed_the_next_gathers():
 
     async def one_by_one():
         with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
-            batcher = Batcher(run, 8, 0.0, lane, wide)
+            batcher = Batcher(run, 8, 0.0, lane, wide, MOST)
             tasks = []
             for request in requests:
                 tasks.append(asyncio.create_task(batcher(request)))
@@ -94,7 +96,7 @@ def test_a_delay_waits_for_others_but_not_for_more_than_are_taken():
 
     async def one_by_one(count):
         with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
-            batcher = Batcher(run, 4, 30.0, lane, wide)
+            batcher = Batcher(run, 4, 30.0, lane, wide, MOST)
             tasks = []
             for number in range(count):
                 tasks.append(asyncio.create_task(batcher(rows(1, number))))
@@ -119,7 +121,7 @@ def test_a_large_request_does_not_keep_small_ones_waiting():
 
     async def both():
         with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
-            batcher = Batcher(slow_if_large, 8, 0.0, lane, wide)
+            batcher = Batcher(slow_if_large, 8, 0.0, lane, wide, MOST)
             first = asyncio.create_task(batcher(rows(100)))
             await asyncio.sleep(0.01)
             second = await asyncio.wait_for(batcher(rows(1)), 10)
@@ -148,7 +150,7 @@ def test_who_has_gone_is_not_waited_for():
 
     async def leave():
         with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
-            batcher = Batcher(run, 8, 0.0, lane, wide)
+            batcher = Batcher(run, 8, 0.0, lane, wide, MOST)
             tasks = [asyncio.create_task(batcher(rows(1, n))) for n in range(3)]
             await asyncio.sleep(0.01)  # they are in one batch, which is being computed
             late = [asyncio.create_task(batcher(rows(1, n))) for n in range(3, 6)]
@@ -170,3 +172,23 @@ def test_many_of_mixed_sizes_get_their_own(max_rows):
     rng = np.random.default_rng(0)
     requests = [rows(int(n), 7 * i) for i, n in enumerate(rng.integers(1, 40, 200))]
     check(ask(double, requests, max_rows=max_rows), requests)
+
+
+@pytest.mark.parametrize("max_rows", [2, 32])  # computed by themselves, or with others
+def test_what_waits_is_limited_by_its_bytes(max_rows):
+    run = Counting()
+    run.go.clear()
+    request = rows(4)
+
+    async def too_many():
+        with ThreadPoolExecutor(1) as lane, ThreadPoolExecutor(1) as wide:
+            batcher = Batcher(run, max_rows, 0.0, lane, wide, 3 * request.nbytes)
+            tasks = [asyncio.create_task(batcher(request)) for _ in range(3)]
+            await asyncio.sleep(0.01)
+            with pytest.raises(BusyError, match="too much waits for this model"):
+                await batcher(rows(1))
+            run.go.set()
+            answers = await asyncio.gather(*tasks)
+            return [*answers, await batcher(request)]  # there is room again
+
+    check(asyncio.run(too_many()), [request] * 4)

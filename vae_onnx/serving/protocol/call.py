@@ -14,6 +14,8 @@ from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.serving.layout import Offered
 from vae_onnx.serving.parts import Part
 
+MOST: Final = 9  # names of a request that an error repeats
+LONG: Final = 60  # characters of each
 WIRE: Final[dict[str, np.dtype[Any]]] = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
 
 
@@ -43,15 +45,15 @@ def check_inputs(part: Part, inputs: Sequence[Named]) -> None:
     names = [tensor.name for tensor in inputs]
     wanted = part.offered.input.name
     if names != [wanted]:
-        raise InputError(f"{part.offered.name} takes one input, {wanted}, got {_listed(names)}")
+        got = ", ".join(map(short, names[:MOST])) + ", ..." * (len(names) > MOST)
+        raise InputError(f"{part.offered.name} takes one input, {wanted}, got {got or 'none'}")
     (tensor,) = inputs
     if tensor.datatype not in part.datatypes:
         raise InputTypeError(
             f"{wanted} must have the datatype {' or '.join(part.datatypes)}, got "
-            f"{tensor.datatype!r}; send {wanted}.astype(np.float32)"
+            f"{short(tensor.datatype)}; send {wanted}.astype(np.float32)"
         )
-    if any(size < 0 for size in tensor.shape):
-        raise InputError(f"the shape of {wanted} must be of sizes, got {list(tensor.shape)}")
+    part.check_shape(tensor.shape)
 
 
 def check_wanted(offered: Offered, names: Sequence[str]) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ def check_wanted(offered: Offered, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise InputError(
-                f"{offered.name} has the outputs {_listed(known)}, and none called {name!r}"
+                f"{offered.name} has the outputs {', '.join(known)}, and none called {short(name)}"
             )
     return tuple(names or known)
 
@@ -93,11 +95,10 @@ def from_numbers(tensor: Named, numbers: object) -> npt.NDArray[Any]:
         InputError: They are not as many as its shape says, or out of the range of their datatype.
         InputTypeError: They are no numbers, or no whole ones where these are wanted.
     """
-    try:
-        array = np.asarray(numbers)
-    except (ValueError, OverflowError):  # of lists that are not of one length
-        array = np.asarray(None)
-    if array.size and array.dtype.kind not in ("iu" if tensor.datatype == "UINT8" else "iuf"):
+    # Of objects: numpy would make numbers of texts, or one large block of memory of a long one.
+    array = np.array(numbers, dtype=object)
+    kinds = set(map(type, array.ravel().tolist()))
+    if not kinds <= ({int} if tensor.datatype == "UINT8" else {int, float}):
         kind = "whole numbers in [0, 255]" if tensor.datatype == "UINT8" else "numbers"
         raise InputTypeError(
             f"the data of {tensor.name} must be {kind}, flat or nested as its shape says"
@@ -107,7 +108,7 @@ def from_numbers(tensor: Named, numbers: object) -> npt.NDArray[Any]:
             f"{tensor.name} of the shape {list(tensor.shape)} has {math.prod(tensor.shape):,} "
             f"numbers, got {array.size:,}"
         )
-    if tensor.datatype == "UINT8" and array.size and not 0 <= array.min() <= array.max() <= 255:
+    if tensor.datatype == "UINT8" and not 0 <= array.min() <= array.max() <= 255:
         raise InputError(
             f"UINT8 {tensor.name} must be in [0, 255], got {array.min()} to {array.max()}"
         )
@@ -121,5 +122,6 @@ def chosen(call: Call, offered: Offered, outputs: Sequence[Array]) -> Mapping[st
     return {name: found[name] for name in call.wanted}
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "none"
+def short(told: str) -> str:
+    """Return a text that came from outside as one that is short and of one line."""
+    return repr(told if len(told) <= LONG else f"{told[:LONG]}...")

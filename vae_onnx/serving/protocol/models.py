@@ -20,9 +20,10 @@ from vae_onnx.serving.batching import Batcher
 from vae_onnx.serving.layout import VERSION, Tensor
 from vae_onnx.serving.options import Options
 from vae_onnx.serving.parts import Part
-from vae_onnx.serving.protocol.call import Call
+from vae_onnx.serving.protocol.call import Call, short
 
 AT_ONCE: Final = 2**18  # bytes of a request that the event loop checks itself
+QUEUE: Final = 8  # times the largest request that may wait for a model
 EXTENSIONS: Final = ["binary_tensor_data"]
 
 ROWS: Final = Histogram(
@@ -49,6 +50,7 @@ class Served(kserve.Model):
             options.max_delay_ms / 1000,
             ThreadPoolExecutor(1, part.offered.name),
             ThreadPoolExecutor(1, f"{part.offered.name}-large"),
+            QUEUE * part.max_bytes,
             ROWS.labels(self.name).observe,
         )
 
@@ -63,12 +65,12 @@ class Served(kserve.Model):
 
         Raises:
             InvalidInput: The model does not take the tensor; the message says what it takes.
+            BusyError: Too much waits already.
         """
+        check, value = self.part.check, payload.value
         try:
-            if payload.value.nbytes > AT_ONCE:
-                rows = await asyncio.to_thread(self.part.check, payload.value)
-            else:
-                rows = self.part.check(payload.value)
+            many = value.nbytes > AT_ONCE
+            rows = await asyncio.to_thread(check, value) if many else check(value)
         except (InputError, InputTypeError) as error:
             raise refusal(self.name, error) from error
         return await self._batcher(rows)
@@ -106,9 +108,9 @@ class Plane(DataPlane):
         """
         model = self.model_registry.get_model(name)
         if not isinstance(model, Served):
-            raise _missing(f"model {name!r}", ", ".join(self.model_registry.get_models()))
+            raise _missing(f"model {short(name)}", ", ".join(self.model_registry.get_models()))
         if version not in ("", VERSION):
-            raise _missing(f"version {version!r} of {name}", VERSION)
+            raise _missing(f"version {short(version)} of {name}", VERSION)
         return model
 
 

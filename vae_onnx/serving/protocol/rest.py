@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
+from vae_onnx.serving.batching import BusyError
 from vae_onnx.serving.protocol import rest_body
 from vae_onnx.serving.protocol.call import chosen
 from vae_onnx.serving.protocol.models import Fixed, Plane, refusal
@@ -85,6 +86,8 @@ async def _infer(
         )
     try:
         outputs, _ = await plane.infer(model_name=name, request=asked.call)
+    except BusyError as error:
+        return _refused(503, str(error))
     except VaeOnnxError as error:  # of the graph: ours, and no secret
         return _refused(500, str(error))
     told = chosen(asked.call, model.part.offered, outputs)

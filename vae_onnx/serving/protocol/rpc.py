@@ -6,13 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 from grpc import aio
+from grpc_interceptor.exceptions import Internal, Unavailable
 from kserve.errors import InferenceError
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as services
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
 
-from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
+from vae_onnx.serving.batching import BusyError
 from vae_onnx.serving.layout import VERSION
 from vae_onnx.serving.parts import Part
 from vae_onnx.serving.protocol.call import (
@@ -44,7 +46,12 @@ class Servicer(InferenceServicer):
             call = read(model.part, request)
         except (InputError, InputTypeError) as error:
             raise refusal(model.name, error) from error
-        outputs, _ = await self._plane.infer(model_name=model.name, request=call)
+        try:
+            outputs, _ = await self._plane.infer(model_name=model.name, request=call)
+        except BusyError as error:
+            raise Unavailable(str(error)) from error
+        except VaeOnnxError as error:  # of the graph: ours, and no secret
+            raise Internal(str(error)) from error
         answer = messages.ModelInferResponse(
             model_name=model.name, model_version=VERSION, id=call.id
         )
@@ -80,8 +87,8 @@ def read(part: Part, request: Any) -> Call:
     wanted = check_wanted(part.offered, [output.name for output in request.outputs])
     raw = request.raw_input_contents
     if not raw:
-        numbers = getattr(told.contents, CONTENTS[tensor.datatype])
-        return Call(from_numbers(tensor, np.array(numbers)), wanted, request.id)
+        numbers = list(getattr(told.contents, CONTENTS[tensor.datatype]))
+        return Call(from_numbers(tensor, numbers), wanted, request.id)
     if len(raw) > 1 or told.HasField("contents"):
         raise InputError(
             f"{tensor.name} must have its numbers once, in raw_input_contents or in contents"
