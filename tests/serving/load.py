@@ -34,6 +34,7 @@ import vae_onnx
 
 ROWS = (1, 1, 1, 1, 1, 1, 2, 3, 7, 16, 64, 256, 300)  # of a request: from one picture to many
 MODEL = "mnist-vae"
+COMMAND = Path(sys.executable).with_name("vae-onnx")
 CLOSE = 1e-5  # of the largest magnitude: blocks of other sizes are summed up in another order
 TRIES = 100
 CHANNEL = [
@@ -72,7 +73,7 @@ class Result:
 def serving(model, *options):
     """Yield a running Service of a model, by `vae-onnx serve`."""
     http, grpc = free_ports()
-    command = [sys.executable, "-m", "vae_onnx", "serve", str(model)]
+    command = [COMMAND, "serve", str(model)]
     command += ["--http-port", str(http), "--grpc-port", str(grpc), *map(str, options)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     log = []
@@ -281,5 +282,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).parents[2]))
     main()

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,6 +73,14 @@ def test_a_service_that_is_killed_leaves_no_worker_behind():
         wait_for(lambda: not any(map(is_alive, service.pids)))
 
 
+def test_the_folder_that_it_is_started_in_is_not_looked_for_modules(tmp_path, monkeypatch):
+    for name in ("kserve", "vae_onnx", "uuid"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(7)", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with load.serving("mnist-vae") as service:
+        assert decode(service).shape == (1, 1, 28, 28)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_it_is_told_to(number):
     with load.serving("mnist-vae", "--workers", 2) as service:
@@ -86,14 +93,15 @@ def test_it_ends_when_it_is_told_to(number):
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_what_is_in_hand_at_the_end_is_finished(protocol):
-    rows = np.random.default_rng(0).standard_normal((20_000, 2)).astype(np.float32)
-    expected = vae_onnx.load("mnist-vae").decoder.to_x_recon(rows)
-    with load.serving("mnist-vae", "--workers", 1) as service, ThreadPoolExecutor(1) as pool:
+    rows = np.random.default_rng(0).standard_normal((2000, 64)).astype(np.float32)  # a second
+    expected = vae_onnx.load("emoji-vae").decoder.to_x_recon(rows)
+    with load.serving("emoji-vae", "--threads", 1) as service, ThreadPoolExecutor(1) as pool:
         with load.connect(service, protocol) as client:
-            asked = (client, protocol, "mnist-vae-decoder", "z", rows, ["x_recon"])
+            asked = (client, protocol, "emoji-vae-decoder", "z", rows, ["x_recon"])
             answer = pool.submit(load.ask, *asked)
             wait_for(lambda: float_metric(service, "vae_onnx_batch_rows_sum") >= len(rows))
             service.process.terminate()
+            assert not answer.done()
             assert load.close_to(answer.result(60)["x_recon"], expected)
         assert service.process.wait(30) == 0
         assert service.log == []
@@ -105,7 +113,7 @@ def float_metric(service, name):
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "vae_onnx", "serve", *map(str, arguments)]
+    command = [load.COMMAND, "serve", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 

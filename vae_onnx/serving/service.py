@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -27,6 +28,13 @@ from vae_onnx.loading import HUB
 from vae_onnx.serving.layout import Layout, layout
 from vae_onnx.serving.options import Options
 
+# Modules are found where this process finds them, and not in the folder that it was started in.
+START: Final = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop())
+from vae_onnx.serving.worker import main
+main()
+"""
 READY: Final = "ready"  # as vae_onnx.serving.worker says
 METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 PACKAGES: Final = ("kserve", "uvicorn", "grpc")
@@ -40,7 +48,7 @@ class Worker:
 
     def __init__(self, options: Options, metrics: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "vae_onnx.serving.worker", options.to_json()],
+            [sys.executable, "-P", "-c", START, options.to_json(), json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, METRICS: metrics},

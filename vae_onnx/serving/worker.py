@@ -1,7 +1,7 @@
 """One process of a service: the model, HTTP and gRPC.
 
-`service` starts `python -m vae_onnx.serving.worker OPTIONS`, which ends with it: its standard input
-is a pipe that stays open as long as the service lives.
+`service` starts it, and it ends with the service: its standard input is a pipe that stays open as
+long as that lives.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOOK: Final = 0.02  # seconds between two looks at what HTTP does
 
 
 def main() -> None:
-    """Serve until SIGTERM, or until the service is gone."""
+    """Serve what the first argument says, in JSON, until SIGTERM or until the service is gone."""
     options = Options.from_json(sys.argv[1])
     threading.Thread(target=_end_with_the_service, daemon=True).start()
     try:
@@ -110,7 +110,3 @@ def _end_with_the_service() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    main()
