@@ -87,13 +87,18 @@ def run(options: Options) -> None:
         PackageMissingError: KServe's server is not installed.
         InputError: A port or the host cannot be had, or the system has no ports for several
             workers.
-        DeviceError: The workers die before they answer.
+        DeviceError: The workers die before they answer, or cannot be started by this program.
         VaeOnnxError: The model cannot be had.
     """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise PackageMissingError(
             f"{missing[0]} is needed to serve models: pip install 'vae-onnx[serve]'"
+        )
+    if getattr(sys, "frozen", False):
+        raise DeviceError(
+            "a packed program is no Python that workers could be started with; install vae-onnx "
+            "and type `vae-onnx serve`"
         )
     options, planned = _planned(options)
     _check_ports(options)

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 import vae_onnx
+from vae_onnx.serving import service
+from vae_onnx.serving.options import Options
 
 CODE = """
 import sys
@@ -26,6 +28,13 @@ def test_serve_says_what_to_install():
     assert ended.stderr == (
         "vae-onnx: error: kserve is needed to serve models: pip install 'vae-onnx[serve]'\n"
     )
+
+
+def test_a_packed_program_starts_itself_no_second_time(monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(service, "PACKAGES", ())
+    with pytest.raises(vae_onnx.DeviceError, match="a packed program is no Python"):
+        service.run(Options("mnist-vae"))
 
 
 def test_the_other_commands_go_on():
