@@ -10,7 +10,7 @@ TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo site web kernel install tools emoji test test-wheel test-newest test-oldest test-openvino \
-  test-graphs test-demo test-bare lint train ablation bench clean build/wheel
+  test-graphs test-demo test-bare test-serve serve-env lint train ablation bench clean build/wheel
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -72,6 +72,14 @@ test-graphs:
 	build/graphs/bin/pip install --quiet pytest $(shell $(PYTHON) tests/oldest.py graphs)
 	! build/graphs/bin/python -I -c "import vae_onnx" 2>/dev/null
 	build/graphs/bin/pytest tests/embed/test_onnxruntime.py
+
+# The service, and the repository for Triton, asked by Triton's client.
+test-serve: serve-env
+	build/serve/bin/pytest tests/serving
+
+serve-env: build/wheel
+	$(call wheel-venv,serve,"$$(ls build/wheel/*.whl)[serve]")
+	build/serve/bin/pip install --quiet --group serve-test
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all
@@ -158,7 +166,7 @@ build/peers/.done: $(VENV)/.all tests/bench/peers/install.py
 	@touch $@
 
 # numpy's threads would take part where everything else is given one.
-bench: tools data/emoji build/peers/.done
+bench: tools data/emoji build/peers/.done serve-env
 	$(BIN)/python -m export speedrun --device cpu --page docs/training.md
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/page.py --out docs/benchmarks.md
 	$(BIN)/python tests/bench/strangers.py --page docs/your-model.md

@@ -21,9 +21,11 @@ from export.choices import DRAWS, Device, Variant
 from export.config import Config, Recipe
 from export.errors import ConfigError, DivergedError, UserError
 from export.recipes import RECIPES, RecipeName, options
+from export.triton.configuration import Batching
 from vae_onnx import terminal
 
 FlatConfig = tyro.conf.FlagCreatePairsOff[tyro.conf.OmitArgPrefixes[Config]]
+FlatBatching = tyro.conf.OmitArgPrefixes[Batching]
 FlatRecipe = tyro.conf.FlagCreatePairsOff[tyro.conf.OmitArgPrefixes[Recipe]]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 Folder = tyro.conf.Positional[Path]
@@ -209,6 +211,27 @@ def c_source(
     write(model, out, precision, data_dir, dataset)
 
 
+def triton(
+    model: tyro.conf.Positional[str],
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")],
+    batching: FlatBatching,
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    precision: Literal["float32", "float16", "int8"] = "float32",
+) -> None:
+    """Write a model repository for NVIDIA's Triton: encoder, decoder, and both in a row.
+
+    Args:
+        model: What `vae_onnx.load` takes: a bundled name, a model folder, or hf://owner/repo.
+        out: Repository to write; refused if something is in it.
+        batching: How Triton shares out the work.
+        name: What to call the model; by default as its graphs do.
+        precision: Which of the model's graphs to take.
+    """
+    from export.triton.repository import write
+
+    write(model, out, batching, name, precision)
+
+
 def all_(
     config: FlatRecipe,
     out: Path,
@@ -336,6 +359,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "drawing": drawing,
     "golden": golden,
     "c-source": c_source,
+    "triton": triton,
     "all": all_,
     "report": report,
     "speedrun": speedrun,

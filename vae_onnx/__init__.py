@@ -9,11 +9,10 @@ Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `d
 `posterior` (what it can do), `latent` (places in its latent space), `likelihood` and `evaluation`
 (how good it is). Below them are the rooms `pictures` (what goes in and comes out), `engine` (how a
 graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
-line, and `bulk`, whole collections with pyarrow. `errors`, `checks` and `terminal` (where is
-printed) serve all; `packing` is for programs that PyInstaller makes. Apart from these, `crossing`
-makes a model folder of graphs that exist already (`adopt`, with onnx) and shortens graphs
-(`quantize`), and `vae_onnx.torch` makes one of models of
-PyTorch.
+line, `bulk`, whole collections with pyarrow, and `serving`, models for other machines. `errors`,
+`checks` and `terminal` (where is printed) serve all; `packing` is for programs that PyInstaller
+makes. Apart from these, `crossing` makes a model folder of graphs that exist already (`adopt`, with
+onnx) and shortens graphs (`quantize`), and `vae_onnx.torch` makes one of models of PyTorch.
 """
 
 import importlib

@@ -14,6 +14,7 @@ import large
 import nearest
 import process
 import runtime
+import serving
 import torch
 import training
 import web
@@ -35,6 +36,7 @@ def main() -> None:
         hosts,
         web,
         demo_bench,
+        serving,
         training,
         convolutions,
     )

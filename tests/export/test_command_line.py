@@ -24,6 +24,7 @@ COMMANDS = [
     "drawing",
     "golden",
     "c-source",
+    "triton",
     "all",
     "report",
     "speedrun",

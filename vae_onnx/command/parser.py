@@ -13,6 +13,7 @@ from vae_onnx.command import nearest, outputs, streams, verbs
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.evaluation import Settings
 from vae_onnx.pictures.fitting import FITS, MEANS
+from vae_onnx.serving.options import Options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -171,6 +172,11 @@ def _parser() -> argparse.ArgumentParser:
         "--precision", default="float32", help="float32, float16 or int8 (default %(default)s)"
     )
 
+    command = _command(
+        commands, verbs.serve, "a model for other machines: Open Inference Protocol, HTTP and gRPC"
+    )
+    _add_service(command)
+
     # For the list in --help: `vae_onnx.__main__` runs it, without what this module imports.
     commands.add_parser("doctor", help=doctor.SUMMARY, add_help=False)
     return parser
@@ -184,6 +190,41 @@ def _command(
     command = commands.add_parser(run.__name__, help=summary, description=summary)
     command.set_defaults(run=run, out=None, suffixes=outputs.PICTURES, format=None, reads=())
     return command
+
+
+def _add_service(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--name", help="what to call it; by default as its graphs do")
+    command.add_argument(
+        "--host",
+        default=Options.host,
+        help="who may ask: 0.0.0.0 is every machine (default %(default)s, this one)",
+    )
+    numbers = {
+        "--http-port": (Options.http_port, int, "(default %(default)s)"),
+        "--grpc-port": (Options.grpc_port, int, "(default %(default)s)"),
+        "--workers": (Options.workers, int, "processes, each with the model (default %(default)s)"),
+        "--threads": (Options.threads, int, "of each; by default they share what there are"),
+        "--max-batch": (
+            Options.max_batch,
+            int,
+            "rows that are computed together (default %(default)s)",
+        ),
+        "--max-delay-ms": (
+            Options.max_delay_ms,
+            float,
+            "how long a request waits for others though nothing is computed (default %(default)s)",
+        ),
+        "--max-mb": (Options.max_mb, int, "of a request, and of its answer (default %(default)s)"),
+    }
+    for option, (default, kind, told) in numbers.items():
+        command.add_argument(option, type=kind, default=default, metavar="N", help=told)
+    command.add_argument("--device", default=Options.device, help="cpu, cuda, ... (default auto)")
+    command.add_argument(
+        "--precision",
+        default=Options.precision,
+        help="float32, float16 or int8 (default %(default)s)",
+    )
 
 
 def _add_images(command: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any, cast
 
 import numpy as np
@@ -126,6 +127,15 @@ def quantize(options: argparse.Namespace) -> None:
     model = vae_onnx.load(options.model)
     x = inputs.read_images(options, model)
     print(vae_onnx.quantize(model.folder, np.asarray(x), options.precision, limit=options.limit))
+
+
+def serve(options: argparse.Namespace) -> None:
+    """A model for other programs and machines, until Ctrl-C."""
+    from vae_onnx.serving import service  # which the other commands do not need
+    from vae_onnx.serving.options import Options
+
+    given = {field.name: getattr(options, field.name) for field in fields(Options)}
+    service.run(Options(**given))
 
 
 def bench(options: argparse.Namespace) -> None:
