@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import posixpath
@@ -92,20 +93,39 @@ def digest(files: Iterable[File]) -> str:
     return sha256.hexdigest()
 
 
+def _absolute(place: str) -> str:
+    """A path that means the same to processes elsewhere on this machine."""
+    return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111, which keep links
+
+
 def _here(place: str) -> tuple[list[File], bool]:
-    path = Path(os.path.expanduser(place))  # noqa: PTH111, which fails at "~nobody"
+    path = Path(_absolute(place))
     with accessing(path):
         if path.is_dir():
             return list(_walked(str(path), "")), True
         if path.exists():
             return [_file(str(path), path.name, path.stat())], False
-        if not any(sign in place for sign in "*?["):
-            return [], False
-        import glob
+        met = glob.glob(str(path), recursive=True)  # noqa: PTH207, which takes no absolute pattern
+        root = root_of(place)
+        return [
+            _file(each, os.path.relpath(each, root), Path(each).stat())
+            for each in met
+            if Path(each).is_file()
+        ], False
 
-        root = glob.escape("") or "."
-        met = sorted(glob.glob(str(path), root_dir=root, recursive=True))  # noqa: PTH207
-        return [_file(each, each, os.stat(each)) for each in met if Path(each).is_file()], False
+
+def root_of(place: str) -> str:
+    """Return the folder that the names of the files of an input are within.
+
+    Of a pattern it is the folder before its first sign: "shards/*.tar" -> "shards".
+    """
+    path = Path(_absolute(place))
+    if path.is_dir():
+        return str(path)
+    for at, part in enumerate(path.parts):
+        if glob.has_magic(part) and not path.exists():
+            return str(Path(*path.parts[:at]))
+    return str(path.parent)
 
 
 def _walked(folder: str, name: str) -> Iterator[File]:
@@ -137,7 +157,7 @@ def _file(path: str, name: str, stat: os.stat_result) -> File:
 def _elsewhere(place: str) -> tuple[list[File], bool]:
     files, path = system(place)
     with accessing(place):
-        if any(sign in path for sign in "*?["):
+        if glob.has_magic(path):
             infos: Sequence[Any] = list(files.glob(path, detail=True).values())
             root, is_folder = "", False
         elif files.isfile(path):
@@ -167,7 +187,7 @@ class Output:
     """
 
     def __init__(self, place: str) -> None:
-        self.place = place if is_remote(place) else os.path.expanduser(place)  # noqa: PTH111
+        self.place = place if is_remote(place) else _absolute(place)
 
     def __str__(self) -> str:
         return self.place

@@ -16,6 +16,7 @@ from vae_onnx.errors import InputError
 MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 NULL: Final = Unusable("it is null")
 ID: Final = "id"
+CODES: Final = ("mu", "z")  # columns of what was embedded
 
 
 class Column(NamedTuple):
@@ -48,8 +49,9 @@ def pick(schema: pa.Schema, wanted: str | None, where: str, form: str = "images"
                 "binary, a struct with `bytes`, or lists of numbers"
             )
         return wanted
-    if len(able) == 1:
-        return able[0]
+    usual = [name for name in CODES if name in able] if form == "codes" else []
+    if len(able) == 1 or usual:
+        return (usual or able)[0]
     told = f"several: {', '.join(able)}; name one with --column" if able else "none"
     raise InputError(
         f"{where} must have one column that can hold {form} (binary, a struct with `bytes`, or "
@@ -155,9 +157,7 @@ def _is_able(kind: pa.DataType, form: str) -> bool:
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
 
 

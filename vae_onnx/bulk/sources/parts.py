@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vae_onnx.bulk.blocks import Block, Items
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Part(Protocol):
     """A file of images, or a folder of picture files."""
 
-    count: int  # of its images
+    @property
+    def count(self) -> int:
+        """Of its images."""
 
     def read(self, start: int, stop: int, rows: int) -> Iterator[tuple[pa.Array | None, Items]]:
         """Yield the images from `start` to before `stop`, at most about `rows` at once.
@@ -38,6 +40,7 @@ class Source:
         taken: What was decided about them, for the user.
         has_names: Whether ids are strings; otherwise they are integers.
         may_repeat: Whether an id may come twice.
+        about: What the files say of themselves, if this package has written them.
     """
 
     parts: Sequence[Part]
@@ -46,6 +49,7 @@ class Source:
     taken: tuple[str, ...] = ()
     has_names: bool = False
     may_repeat: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
     starts: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
