@@ -1,11 +1,10 @@
-"""Embedding many images: beside `encode` of an array in memory, beside Ray, and in pictures.
+"""Embedding many images: how long it takes, what limits it, and what more of them would need.
 
-python tests/bench/bulk.py prints its section of docs/benchmarks.md alone; --most 1000000 leaves the
-largest count out, which needs 8 GB of disk and two minutes.
+python tests/bench/bulk.py --page docs/scale.md fills in what is measured and what follows from it.
+--most 1000000 leaves the largest counts out, which need 10 GB of disk.
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -14,6 +13,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +21,24 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import vae_onnx
-from export.markdown import table
+from export.markdown import fill, table
 from vae_onnx.bulk import embedding
+from vae_onnx.command.bench import machine
+from vae_onnx.command.files import read_idx
 from vae_onnx.engine import threads
 from vae_onnx.pictures.taking import Taker
 
 COUNTS = (10_000, 100_000, 1_000_000, 2_000_000, 10_000_000)
-COMPARED = 2_000_000  # of these, `encode` of the array in memory is timed beside it
+COMPARED = 2_000_000  # beside which `posterior` of the array in memory is timed
 BESIDE_RAY = (100_000, 1_000_000, 10_000_000)
 WORKERS = (1, 2, 4, 8)
 PICTURES, SIDE = 20_000, 256
 GROUP = 10_000  # rows of a group in the Parquet file
 ROUNDS = 3
+PLANNED = (1e8, 1e10)  # images
+CORES = {1e8: 16, 1e10: 256}
+CORE_HOUR, GIGABYTE_MONTH = 0.05, 0.023  # dollars, as large clouds ask for at the time of writing
+LINK = 1.25e9  # bytes a second that one machine reads over 10 Gbit/s
 
 IN_MEMORY = """
 import sys, time, numpy as np, pyarrow.parquet as pq, vae_onnx
@@ -41,7 +47,7 @@ x = np.empty((rows, 784), np.uint8)
 at = 0
 for batch in pq.ParquetFile(sys.argv[1], buffer_size=2**20).iter_batches(10_000):
     part = np.frombuffer(batch.column(0).buffers()[2], np.uint8).reshape(-1, 784)
-    x[at : at + len(part)] = part[: rows - at]
+    x[at : at + len(part)] = part
     at += len(part)
 model = vae_onnx.load("mnist-vae")
 model.posterior(x[:10_000])
@@ -49,124 +55,104 @@ begin = time.perf_counter()
 model.posterior(x)
 print(time.perf_counter() - begin)
 """
+ON_RAY = """
+import sys, ray
+from vae_onnx import bulk
+path, out, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ray.init(num_cpus=workers, log_to_driver=False)
+for turn in range(2):  # the first starts the workers
+    report = bulk.embed(path, f"{out}-{turn}", "mnist-vae", rows=10_000,
+                        cluster=bulk.Cluster(actors=workers))
+print(report.seconds)
+"""
 
 
-def section(most: int = COUNTS[-1]) -> str:
+class Measured(NamedTuple):
+    """A workload, for one core."""
+
+    name: str
+    rate: float  # images a second
+    bytes_in: float  # an image
+    bytes_out: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", type=Path, help="where to fill it in; without, it is printed")
+    parser.add_argument("--most", type=int, default=COUNTS[-1], help="images (default %(default)s)")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        counts = [count for count in COUNTS if count <= most]
-        sets = {count: digits(folder / f"{count}.parquet", count) for count in counts}
-        rows, seconds = [], {}
-        for count, path in sets.items():
-            alone, time_of, memory = measured(path, count, folder)
-            seconds[count] = time_of
-            rate = count / time_of
-            beside = f"{time_of and alone / time_of:.2f}" if alone else ""
-            rows.append(
-                [f"{count:,}", f"{time_of:.2f} s", f"{rate:,.0f}", f"{memory:,.0f} MiB", beside]
-            )
-        fixed, each = np.polynomial.polynomial.polyfit(
-            list(seconds), list(seconds.values()), 1, w=[1 / s for s in seconds.values()]
-        )
-        told = table(["images", "seconds", "images/s", "most memory", "/ encode in memory"], rows)
-        pictures_told = pictures(folder)
-        ray_told = table(
-            ["images", "on this machine", "Ray, one actor", "more"],
-            [beside_ray(sets[count], count, folder) for count in BESIDE_RAY if count in sets],
-        )
-        shares = scheduling(sets[min(1_000_000, max(sets))], folder)
-    return f"""## Many images
-
-`vae-onnx embed` with `mnist-vae` on {threads.available()} cores: digits in a Parquet file
-with a column of raw bytes, {GROUP:,} rows a group, become `id`, `mu`, `log_var` in Parquet files.
-The median of {ROUNDS} runs, each a process of its own whose start is not counted, in turns with `posterior` of
-an array of the same digits in memory; the last column is the share of its images a second.
-
-{told}
-
-The time is {fixed:.2f} s + {1e6 * each:.2f} s a million images (least squares, relative errors).
-
-{pictures_told}
-
-**Ray** does the same job to the same bytes, on one machine for the price of its start and of its
-store of objects. One actor of {threads.available()} cores:
-
-{ray_told}
-
-{shares}"""
+        sets = {count: digits(folder, count) for count in COUNTS if count <= options.most}
+        told, drawn = of_digits(sets, folder)
+        told_pictures, photographs = of_pictures(folder)
+        parts = [told, told_pictures, of_ray(sets, folder), of_workers(sets, folder)]
+    measured = "\n\n".join([*parts, f"{machine()} pyarrow {pa.__version__}."])
+    planned = plan([drawn, photographs])
+    if options.page:
+        fill(options.page, "measured", measured)
+        fill(options.page, "planned", planned)
+    print(measured, planned, sep="\n\n")
 
 
-def digits(path: Path, count: int) -> Path:
+def digits(folder: Path, count: int) -> Path:
     """Write MNIST's training images again and again, each time moved by a pixel."""
-    from vae_onnx.command.files import read_idx
-
-    root = Path(os.environ.get("VAE_ONNX_DATA", "data"))
-    images = next(
-        path
-        for path in root.rglob("train-images*")
-        if path.is_file() and "MNIST" in str(path) and "Fashion" not in str(path)
-    )
-    x = read_idx(images).reshape(-1, 784)
+    path = folder / f"{count}.parquet"
+    root = Path(os.environ.get("VAE_ONNX_DATA", "data")) / "MNIST"
+    x = read_idx(next(path for path in root.rglob("train-images*") if path.is_file()))
+    x = x.reshape(-1, 784)
     rng = np.random.default_rng(0)
-    with pq.ParquetWriter(
-        path, pa.schema([("image", pa.binary())]), compression="none", use_dictionary=False
-    ) as writer:
+    schema = pa.schema([("image", pa.binary())])
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
         for start in range(0, count, GROUP):
             rows = min(GROUP, count - start)
-            block = np.ascontiguousarray(
-                np.roll(x[rng.integers(0, len(x), rows)], start // GROUP, 1)
-            )
+            block = np.roll(x[rng.integers(0, len(x), rows)], start // GROUP, 1)
             ends = pa.py_buffer(np.arange(0, rows * 784 + 1, 784, dtype=np.int32))
-            column = pa.BinaryArray.from_buffers(
-                pa.binary(), rows, [None, ends, pa.py_buffer(block)]
-            )
+            buffers = [None, ends, pa.py_buffer(np.ascontiguousarray(block))]
+            column = pa.BinaryArray.from_buffers(pa.binary(), rows, buffers)
             writer.write_batch(pa.record_batch([column], names=["image"]))
     return path
 
 
-def measured(path: Path, count: int, folder: Path) -> tuple[float | None, float, float]:
-    """Seconds of `posterior` in memory, seconds of embed, and the most memory of its process."""
-    alone, times, memory = [], [], []
-    for turn in range(ROUNDS if count <= COMPARED else 1):
-        if count == COMPARED:
-            alone.append(float(run([sys.executable, "-c", IN_MEMORY, str(path), str(count)])[0]))
-        seconds, kibibytes = embed(path, folder / f"out-{count}-{turn}")
-        times.append(seconds)
-        memory.append(kibibytes / 1024)
-    return statistics.median(alone) if alone else None, statistics.median(times), max(memory)
+def of_digits(sets: dict[int, Path], folder: Path) -> tuple[str, Measured]:
+    rows, seconds, resumed = [], {}, 0.0
+    for count, path in sets.items():
+        alone, times, memory = [], [], []
+        for turn in range(ROUNDS if count <= COMPARED else 1):
+            out = folder / f"out-{count}-{turn}"
+            if count == COMPARED:
+                command = [sys.executable, "-c", IN_MEMORY, str(path), str(count)]
+                alone.append(float(run(command)[0]))
+            time_of, mebibytes = embed(path, out)
+            times.append(time_of)
+            memory.append(mebibytes)
+        seconds[count] = statistics.median(times)
+        rate = count / seconds[count]
+        share = f"{statistics.median(alone) / seconds[count]:.2f}" if alone else ""
+        told = [f"{seconds[count]:.2f} s", f"{rate:,.0f}", f"{max(memory):,.0f} MiB", share]
+        rows.append([f"{count:,}", *told])
+        resumed, _ = embed(path, out, "--resume")
+    fixed, each = np.polynomial.polynomial.polyfit(
+        list(seconds), list(seconds.values()), 1, w=[1 / time_of for time_of in seconds.values()]
+    )
+    written = sum(file.stat().st_size for file in out.glob("part-*")) / count
+    header = ["images", "seconds", "images/s", "most memory", "of `posterior` in memory"]
+    text = f"""**Digits** of a Parquet file with a column of raw bytes, {GROUP:,} rows a group, through
+`mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of `vae-onnx embed`, whose
+start is not counted, in turns with `posterior` of an array of the same digits in memory; above
+{COMPARED:,} images one run.
+
+{table(header, rows)}
+
+The time is {fixed:.2f} s and {1e6 * each:.2f} s for each million images (least squares of relative
+errors). A row of the result takes {written:.1f} bytes. To see that a finished job of {count:,}
+images is sound, `--resume` takes {resumed:.1f} s."""
+    rate = 1 / each / threads.available()
+    return text, Measured("digits, raw, `mnist-vae`", rate, 784, written)
 
 
-def embed(path: Path, out: Path, *arguments: str) -> tuple[float, float]:
-    """Seconds that the command says it took, and the most memory of its process in KiB."""
-    command = [
-        sys.executable,
-        "-m",
-        "vae_onnx",
-        "embed",
-        str(path),
-        str(out),
-        "--model",
-        "mnist-vae",
-    ]
-    said, memory = run([*command, *arguments])
-    return float(said.splitlines()[-1].split(" s,")[0]), memory
-
-
-def run(command: list[str]) -> tuple[str, float]:
-    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=said, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        errors.seek(0)
-        if process.returncode:
-            raise RuntimeError(errors.read())
-        return said.read(), usage.ru_maxrss
-
-
-def pictures(folder: Path) -> str:
-    """Say how fast JPEG files of colour are embedded, beside decoding and the model alone."""
-    place = folder / "pictures"
+def of_pictures(folder: Path) -> tuple[str, Measured]:
+    place, out = folder / "pictures", folder / "out-pictures"
     files = jpegs(place)
     model = vae_onnx.load("emoji-vae")
     take = Taker(model, fit="crop")
@@ -180,86 +166,119 @@ def pictures(folder: Path) -> str:
     for start in range(0, len(batch), rows):
         model.posterior(batch[start : start + rows])
     alone = time.perf_counter() - begin
-    command = [sys.executable, "-m", "vae_onnx", "embed", str(place), str(folder / "out-pictures")]
-    said, memory = run([*command, "--model", "emoji-vae", "--fit", "crop"])
-    seconds = float(said.splitlines()[-1].split(" s,")[0])
+    seconds, memory = embed(place, out, "--fit", "crop", model="emoji-vae")
     slower = max(decoding, alone)
-    return f"""{PICTURES:,} JPEG files of {SIDE}x{SIDE} in a folder, through `emoji-vae` with `--fit
-crop`: {seconds:.1f} s, {PICTURES / seconds:,.0f} images/s, {memory / 1024:,.0f} MiB. Decoding them
-alone on all cores takes {decoding:.1f} s, the model alone {alone:.1f} s, both one after the other
-{decoding + alone:.1f} s: {slower / seconds:.2f} of the speed of the slower alone."""
+    read = sum(path.stat().st_size for path in files) / PICTURES
+    written = sum(path.stat().st_size for path in out.glob("part-*")) / PICTURES
+    rate = PICTURES / seconds
+    text = f"""**Pictures**: {PICTURES:,} JPEG files of {SIDE}x{SIDE}, {read / 1024:.0f} KiB each, in a
+folder, through `emoji-vae` with `--fit crop`: {seconds:.1f} s, {rate:,.0f} images/s,
+{memory:,.0f} MiB. Decoding them alone on all cores takes {decoding:.1f} s, the model alone
+{alone:.1f} s: {slower / seconds:.2f} of the speed of the slower of the two alone, and
+{(decoding + alone) / seconds:.2f} of that of the two one after the other."""
+    return text, Measured(
+        f"JPEG of {SIDE}x{SIDE}, `emoji-vae`", rate / threads.available(), read, written
+    )
 
 
 def jpegs(place: Path) -> list[Path]:
     """Smooth pictures with some noise, whose files are as large as those of photographs."""
     place.mkdir()
     rng = np.random.default_rng(0)
-    files = []
-    for number in range(PICTURES):
+    files = [place / f"{number:05}.jpg" for number in range(PICTURES)]
+    for path in files:
         coarse = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8))
         smooth = np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.int16)
         noisy = smooth + rng.integers(-8, 9, smooth.shape, np.int16)
-        path = place / f"{number:05}.jpg"
         Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=85)
-        files.append(path)
     return files
 
 
-def beside_ray(path: Path, count: int, folder: Path) -> list[str]:
-    here, _ = embed(path, folder / f"here-{count}")
-    there, _ = embed(
-        path,
-        folder / f"ray-{count}",
-        "--engine",
-        "ray",
-        "--actors",
-        "1",
-        "--cpus",
-        str(threads.available()),
-    )
-    return [f"{count:,}", f"{here:.1f} s", f"{there:.1f} s", f"{there - here:.1f} s"]
-
-
-def scheduling(path: Path, folder: Path) -> str:
-    """Say what several actors cost that have the same two cores: the share of the scheduling."""
-    code = """
-import json, os, sys, time, ray
-from vae_onnx import bulk
-path, out, workers, cores = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-ray.init(num_cpus=workers, log_to_driver=False)
-times = []
-for turn in range(2):
-    report = bulk.embed(path, f"{out}-{turn}", "mnist-vae", rows=10_000,
-                        cluster=bulk.Cluster(actors=workers), max_errors=0)
-    times.append(report.seconds)
-print(json.dumps(times))
-"""
+def of_ray(sets: dict[int, Path], folder: Path) -> str:
+    cores = str(threads.available())
     rows = []
-    first = 0.0
+    for count in (count for count in BESIDE_RAY if count in sets):
+        here, _ = embed(sets[count], folder / f"here-{count}")
+        cluster = ["--engine", "ray", "--actors", "1", "--cpus", cores]
+        there, _ = embed(sets[count], folder / f"there-{count}", *cluster)
+        more = f"{there - here:.1f} s"
+        rows.append([f"{count:,}", f"{here:.1f} s", f"{there:.1f} s", more])
+    return f"""**Ray** on the same machine, one actor of {cores} cores, the start of the cluster
+counted: the same files, and so much more time.
+
+{table(["images", "this machine alone", "Ray", "more"], rows)}"""
+
+
+def of_workers(sets: dict[int, Path], folder: Path) -> str:
+    count = min(1_000_000, max(sets))
+    rows, first = [], 0.0
     for workers in WORKERS:
         out = folder / f"workers-{workers}"
-        said, _ = run(
-            [
-                sys.executable,
-                "-c",
-                code,
-                str(path),
-                str(out),
-                str(workers),
-                str(threads.available()),
-            ]
-        )
-        seconds = min(json.loads(said.splitlines()[-1]))
+        command = [sys.executable, "-c", ON_RAY, str(sets[count]), str(out), str(workers)]
+        seconds = float(run(command)[0].splitlines()[-1])
         first = first or seconds
-        rows.append([f"{workers}", f"{seconds:.1f} s", f"{seconds / first:.2f}"])
-    return f"""Logical workers of one core each, also more than this machine has: what the work of
-{threads.available()} cores takes when it is dealt out to so many, 10,000 images at a time, on a
-cluster that runs already.
+        rows.append([f"{workers}", f"{seconds:.1f} s", f"{count / seconds:,.0f}"])
+    return f"""**Scheduling**: logical workers of one core each on a cluster that runs already, also
+more of them than this machine has cores; {count:,} digits, dealt out 10,000 at a time. What is lost
+from {threads.available()} workers on is the price of dealing out.
 
-{table(["workers", "seconds", "/ one"], rows)}"""
+{table(["workers", "seconds", "images/s"], rows)}"""
+
+
+def plan(workloads: list[Measured]) -> str:
+    header = ["images", "of", "read", "written", "core hours", "cores", "hours", "compute"]
+    header += ["a million", "a month of the result", "held up by"]
+    rows = []
+    for count in PLANNED:
+        for name, rate, bytes_in, bytes_out in workloads:
+            hours = count / rate / 3600
+            price = hours * CORE_HOUR
+            cores = CORES[count]
+            link = LINK / (rate * bytes_in)  # cores that one machine's link feeds
+            held = "the network" if link < 16 else "decoding and the model"
+            kept = count * bytes_out / 1e9
+            rows.append(
+                [
+                    *(f"{count:,.0f}", name, size(count * bytes_in), size(count * bytes_out)),
+                    *(f"{hours:,.1f}", f"{cores}", f"{hours / cores:,.2f}", f"${price:,.2f}"),
+                    *(f"${1e6 * price / count:.4f}", f"${kept * GIGABYTE_MONTH:,.2f}"),
+                    f"{held}: {link:,.0f} cores a link",
+                ]
+            )
+    return f"""{table(header, rows)}
+
+Assumed: ${CORE_HOUR} for an hour of a core, ${GIGABYTE_MONTH} for a gigabyte and month, cores as quick as
+these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of these cores such a
+link feeds."""
+
+
+def size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:,.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def embed(path: Path, out: Path, *arguments: str, model: str = "mnist-vae") -> tuple[float, float]:
+    """Seconds that the command says it took, and the most memory of its process in MiB."""
+    command = [sys.executable, "-m", "vae_onnx", "embed", str(path), str(out), "--model", model]
+    said, memory = run([*command, *arguments])
+    return float(said.splitlines()[-1].split(" s,")[0]), memory
+
+
+def run(command: list[str]) -> tuple[str, float]:
+    """What a command prints, and the most memory of its process in MiB."""
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=said, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            raise RuntimeError(errors.read())
+        return said.read(), usage.ru_maxrss / 1024
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--most", type=int, default=COUNTS[-1], help="images (default %(default)s)")
-    print(section(parser.parse_args().most))
+    main()
