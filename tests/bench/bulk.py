@@ -137,8 +137,8 @@ def of_digits(sets: dict[int, Path], folder: Path) -> tuple[str, Measured]:
     )
     written = sum(file.stat().st_size for file in out.glob("part-*")) / count
     header = ["images", "seconds", "images/s", "most memory", "of `posterior` in memory"]
-    text = f"""**Digits** of a Parquet file with a column of raw bytes, {GROUP:,} rows a group, through
-`mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of `vae-onnx embed`, whose
+    text = f"""**Digits** of a Parquet file with a column of raw bytes, {GROUP:,} rows a group,
+through `mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of `vae-onnx embed`, whose
 start is not counted, in turns with `posterior` of an array of the same digits in memory; above
 {COMPARED:,} images one run.
 
@@ -171,8 +171,8 @@ def of_pictures(folder: Path) -> tuple[str, Measured]:
     read = sum(path.stat().st_size for path in files) / PICTURES
     written = sum(path.stat().st_size for path in out.glob("part-*")) / PICTURES
     rate = PICTURES / seconds
-    text = f"""**Pictures**: {PICTURES:,} JPEG files of {SIDE}x{SIDE}, {read / 1024:.0f} KiB each, in a
-folder, through `emoji-vae` with `--fit crop`: {seconds:.1f} s, {rate:,.0f} images/s,
+    text = f"""**Pictures**: {PICTURES:,} JPEG files of {SIDE}x{SIDE}, {read / 1024:.0f} KiB
+each, in a folder, through `emoji-vae` with `--fit crop`: {seconds:.1f} s, {rate:,.0f} images/s,
 {memory:,.0f} MiB. Decoding them alone on all cores takes {decoding:.1f} s, the model alone
 {alone:.1f} s: {slower / seconds:.2f} of the speed of the slower of the two alone, and
 {(decoding + alone) / seconds:.2f} of that of the two one after the other."""
@@ -247,8 +247,8 @@ def plan(workloads: list[Measured]) -> str:
             )
     return f"""{table(header, rows)}
 
-Assumed: ${CORE_HOUR} for an hour of a core, ${GIGABYTE_MONTH} for a gigabyte and month, cores as quick as
-these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of these cores such a
+Assumed: ${CORE_HOUR} for an hour of a core, ${GIGABYTE_MONTH} for a gigabyte and month, cores
+as quick as these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of these cores such a
 link feeds."""
 
 
