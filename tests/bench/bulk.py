@@ -138,8 +138,8 @@ def of_digits(sets: dict[int, Path], folder: Path) -> tuple[str, Measured]:
     written = sum(file.stat().st_size for file in out.glob("part-*")) / count
     header = ["images", "seconds", "images/s", "most memory", "of `posterior` in memory"]
     text = f"""**Digits** of a Parquet file with a column of raw bytes, {GROUP:,} rows a group,
-through `mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of `vae-onnx embed`, whose
-start is not counted, in turns with `posterior` of an array of the same digits in memory; above
+through `mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of
+`vae-onnx embed`, whose start is not counted, in turns with `posterior` of an array of the same digits in memory; above
 {COMPARED:,} images one run.
 
 {table(header, rows)}
@@ -248,8 +248,8 @@ def plan(workloads: list[Measured]) -> str:
     return f"""{table(header, rows)}
 
 Assumed: ${CORE_HOUR} for an hour of a core, ${GIGABYTE_MONTH} for a gigabyte and month, cores
-as quick as these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of these cores such a
-link feeds."""
+as quick as these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of
+these cores such a link feeds."""
 
 
 def size(count: float) -> str:
