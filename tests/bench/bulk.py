@@ -139,8 +139,8 @@ def of_digits(sets: dict[int, Path], folder: Path) -> tuple[str, Measured]:
     header = ["images", "seconds", "images/s", "most memory", "of `posterior` in memory"]
     text = f"""**Digits** of a Parquet file with a column of raw bytes, {GROUP:,} rows a group,
 through `mnist-vae` on {threads.available()} cores. The median of {ROUNDS} runs of
-`vae-onnx embed`, whose start is not counted, in turns with `posterior` of an array of the same digits in memory; above
-{COMPARED:,} images one run.
+`vae-onnx embed`, whose start is not counted, in turns with `posterior`
+of an array of the same digits in memory; above {COMPARED:,} images one run.
 
 {table(header, rows)}
 
