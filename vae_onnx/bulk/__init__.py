@@ -1,8 +1,8 @@
 """Many images, on one machine or a cluster: `embed`, `decode` and the class `Embed` for Ray Data.
 
 It needs `pip install 'vae-onnx[bulk]'`. Read `bulk` first, which says what comes of what; `sources`
-read the input, `embedding` is the work on a block, `job` and `shards` what is on the disk, `local`
-and `ray` two ways to do it.
+read the input, `embedding` and `decoding` are the work on a block, `job` and `shards` what is on
+the disk, `local` and `ray` two ways to do it.
 """
 
 from vae_onnx.errors import PackageMissingError

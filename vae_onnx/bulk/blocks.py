@@ -80,3 +80,20 @@ def joined(blocks: list[Block]) -> Block:
         items = [item for block in blocks for item in block.items]
     ids = pa.concat_arrays([block.ids for block in blocks])
     return Block(blocks[0].start, ids, items)
+
+
+def pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return integers of more than 8 bits, as lists of Python become, as uint8 where they are it.
+
+    Others stay as they are, and are refused where they are taken.
+    """
+    if array.dtype.kind not in "iu" or array.dtype == np.uint8 or not array.size:
+        return array
+    if array.min() < 0 or array.max() > 255:
+        return array
+    return array.astype(np.uint8)
+
+
+def printable(name: str) -> str:
+    """Return the name of a file, of which a system may allow any bytes, as text of Unicode."""
+    return name.encode("utf-8", "backslashreplace").decode()

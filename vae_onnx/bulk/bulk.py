@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import vae_onnx
 from vae_onnx import checks
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import duplicates, job, local, places, shards
-from vae_onnx.bulk.embedding import Form
+from vae_onnx.bulk.decoding import Form
 from vae_onnx.bulk.job import Job, Opening
 from vae_onnx.bulk.local import Written
 from vae_onnx.bulk.places import Output
@@ -219,7 +220,7 @@ def _job(
     verb: str,
     opening: Opening,
     model: Autoencoder,
-    source: Any,
+    source: Source,
     options: dict[str, Any],
     output: Place,
     rows: int | None,
@@ -245,7 +246,7 @@ def _job(
 def _most(max_errors: int | float, count: int) -> int:
     if not isinstance(max_errors, int | float) or not max_errors >= 0:
         raise InputError(f"max_errors must be a number of at least 0, got {max_errors!r}")
-    return int(np.ceil(max_errors * count)) if max_errors < 1 else int(max_errors)
+    return int(np.ceil(max_errors * count)) if max_errors < 1 else int(min(max_errors, count))
 
 
 def _run(
@@ -266,11 +267,13 @@ def _run(
     for shard, reason in state.again:
         say(f"note: {shard.name} is {reason}; it is made again")
     total = sum(shard.stop - shard.start for shard in waiting)
-    with Meter("embedded" if made.verb == "embed" else "decoded", total, shown=progress) as meter:
-        for each in _written(made, waiting, model, cluster, meter.add):
+    meter = Meter("embedded" if made.verb == "embed" else "decoded", total, shown=progress)
+    with meter, closing(_written(made, waiting, model, cluster, meter.add)) as written:
+        for each in written:
             state.finish(each.shard, each.errors)
             state.notes.update(each.notes)
     state.write_errors()
+    made.output.sweep()  # of a worker that was killed
     return Report(
         images=len(made.source),
         errors=state.failed,
@@ -289,11 +292,12 @@ def _written(
     model: Autoencoder,
     cluster: Cluster | None,
     tell: Callable[[int], None],
-) -> Iterator[Written]:
+) -> Generator[Written]:
     if not waiting:
-        return iter(())
+        return
     if cluster is None:
-        return local.run(made, waiting, model, tell)
+        yield from local.run(made, waiting, model, tell)
+        return
     from vae_onnx.bulk import ray
 
-    return ray.run(made, waiting, cluster, tell)
+    yield from ray.run(made, waiting, cluster, tell)

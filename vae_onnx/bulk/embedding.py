@@ -1,14 +1,13 @@
-"""Images -> rows of codes, and codes -> rows of pictures: the work on one block."""
+"""Images -> rows of codes: the work on one block, and what it has in common with decoding."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +15,17 @@ import pyarrow as pa
 
 from vae_onnx import contract, evaluation
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.bulk.blocks import Block, Item, Items, Unusable
+from vae_onnx.bulk.blocks import Block, Item, Items, Unusable, pixels, printable
 from vae_onnx.engine import sizes
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import GraphError, VaeOnnxError
-from vae_onnx.pictures.arrays import as_batch, scale, to_uint8
-from vae_onnx.pictures.files import pillow
+from vae_onnx.pictures.arrays import as_batch, scale
 from vae_onnx.pictures.fitting import Fit
 from vae_onnx.pictures.taking import Taker
 
 MOST_ROWS: Final = 4096  # of a block
 BLOCK_BYTES: Final = 2**26  # of its x
 OPEN_ROWS: Final = 16  # of a block of images whose size is not known
-Form = Literal["pictures", "arrays"]
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass
@@ -128,7 +124,7 @@ class Embedding:
         try:
             if isinstance(item, Unusable):
                 return item
-            if isinstance(item, bytes | Path):
+            if not isinstance(item, np.ndarray):
                 picture = self.take(item, item.name if isinstance(item, Path) else "this picture")
                 return Prepared(picture.pixels, picture.notes)
             return Prepared(self._one(item))
@@ -142,20 +138,22 @@ class Embedding:
         items: Items = block.items
         if prepared is None and isinstance(items, np.ndarray):
             try:
-                return self._done(block, None, self._run([items], block.start))
-            except VaeOnnxError:  # of some row or all: one by one
-                prepared = [self.prepare(item) for item in items]
-        prepared = _with_ids(block.ids, prepared or [])
+                if len(self.model.encoder.as_batch(items)) == len(items):
+                    return self._done(block, None, self._run([items], block.start))
+            except VaeOnnxError:
+                pass
+            # Some row cannot be taken, or all together were taken for one image.
+            prepared = [self.prepare(item) for item in items]
+        prepared = with_ids(block.ids, prepared or [])
         good = [at for at, each in enumerate(prepared) if isinstance(each, Prepared)]
         batches = stacked([prepared[at].pixels for at in good])
         return self._done(block, prepared, self._run(batches, block.start))
 
     def _one(self, item: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """One image in NCHW, whose values are seen to be in range."""
-        batch = as_batch(item, self.model.image_shape, self.model.size_multiple)
+        images = pixels(item)[np.newaxis]
+        batch = as_batch(images, self.model.image_shape, self.model.size_multiple)
         scale(batch)
-        if len(batch) != 1:
-            batch = as_batch(item[np.newaxis], self.model.image_shape, self.model.size_multiple)
         one: npt.NDArray[Any] = batch[0]
         return one
 
@@ -183,7 +181,7 @@ class Embedding:
         ids, notes = block.ids, Counter[str]()
         errors: list[tuple[str, str]] = []
         if prepared is not None:
-            ids, errors = _sorted_out(block, prepared)
+            ids, errors = sorted_out(block, prepared)
             for each in prepared:
                 notes.update(each.notes if isinstance(each, Prepared) else ())
         schema = self.schema(ids.type)
@@ -197,73 +195,6 @@ class Embedding:
         if self.elbo:
             arrays.append(nested(columns[-1], pa.float32()))
         return Done(pa.RecordBatch.from_arrays([ids, *arrays], schema=schema), errors, notes)
-
-
-class Decoding:
-    """Codes -> pictures; see `vae_onnx.bulk.decode`.
-
-    Args:
-        model: Opened.
-        form: "pictures" writes PNG files, as `datasets` has them; "arrays" uint8 numbers.
-        each: Does something with many pictures at once, such as `map` of a pool.
-    """
-
-    def __init__(self, model: Autoencoder, form: Form, each: Map = map) -> None:
-        self.model, self.form, self.each = model, form, each
-        self.block_rows = rows_of(model)
-        if form == "pictures":
-            pillow()
-
-    def schema(self, id_type: pa.DataType) -> pa.Schema:
-        """See `Work.schema`."""
-        if self.form == "pictures":
-            image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-            return pa.schema([("id", id_type), ("image", image)])
-        channels, height, width = self.model.image_shape
-        kind = pa.uint8()
-        for size in (channels, width, height) if channels > 1 else (width, height):
-            kind = pa.list_(kind, size)
-        return pa.schema([("id", id_type), ("image", kind)])
-
-    def prepare(self, item: Item) -> Prepared | Unusable:
-        """See that a code can be taken."""
-        if isinstance(item, Unusable):
-            return item
-        try:
-            rows = self.model.decoder.as_rows(np.asarray(item).reshape(self._shape(item)))
-            return Prepared(rows[0])
-        except (VaeOnnxError, ValueError) as error:
-            return Unusable(str(error))
-
-    def __call__(self, block: Block, prepared: Sequence[Any] | None) -> Done:
-        """See `Work.__call__`."""
-        items = block.items
-        errors: list[tuple[str, str]] = []
-        ids = block.ids
-        try:
-            if prepared is not None or not isinstance(items, np.ndarray):
-                raise ValueError
-            pictures = self.model.decode(items.reshape(-1, *self.model.latent_shape))
-            batches = [to_uint8(pictures)]
-        except (VaeOnnxError, ValueError):
-            prepared = _with_ids(ids, [self.prepare(item) for item in items])
-            ids, errors = _sorted_out(block, prepared)
-            good = [each.pixels for each in prepared if isinstance(each, Prepared)]
-            batches = [to_uint8(self.model.decode(batch)) for batch in stacked(good)]
-        schema = self.schema(ids.type)
-        kind = schema.field("image").type
-        if self.form == "pictures":
-            pixels = [picture for batch in batches for picture in batch]
-            values = [{"bytes": content, "path": None} for content in self.each(png, pixels)]
-            image = pa.array(values, kind)
-        else:
-            image = nested(batches, kind)
-        return Done(pa.RecordBatch.from_arrays([ids, image], schema=schema), errors)
-
-    def _shape(self, item: Any) -> tuple[int, ...]:
-        if sizes.are_fixed(self.model.latent_shape):
-            return (1, *self.model.latent_shape)
-        return (1, *np.asarray(item).shape)
 
 
 def rows_of(model: Autoencoder) -> int:
@@ -285,14 +216,8 @@ def stacked(images: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
     return [np.stack(batch) for batch in batches]
 
 
-def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Return a picture (height, width) or (height, width, channels) as a PNG file."""
-    file = io.BytesIO()
-    pillow().fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def _with_ids(ids: pa.Array, prepared: Sequence[Any]) -> list[Any]:
+def with_ids(ids: pa.Array, prepared: Sequence[Any]) -> list[Any]:
+    """Return what was prepared, but that what has no id cannot be used."""
     if not ids.null_count:
         return list(prepared)
     valid = ids.is_valid().to_pylist()
@@ -300,10 +225,11 @@ def _with_ids(ids: pa.Array, prepared: Sequence[Any]) -> list[Any]:
     return [each if has_id else null for each, has_id in zip(prepared, valid, strict=True)]
 
 
-def _sorted_out(block: Block, prepared: Sequence[Any]) -> tuple[pa.Array, list[tuple[str, str]]]:
-    """The ids of those that can be taken, and of the others with the reason."""
+def sorted_out(block: Block, prepared: Sequence[Any]) -> tuple[pa.Array, list[tuple[str, str]]]:
+    """Return the ids of those that can be taken, and of the others with the reason."""
     good = np.array([isinstance(each, Prepared) for each in prepared], bool)
-    errors = [(_called(block, at), prepared[at].reason) for at in np.flatnonzero(~good).tolist()]
+    bad = np.flatnonzero(~good).tolist()
+    errors = [(_called(block, at), printable(prepared[at].reason)) for at in bad]
     return block.ids.filter(pa.array(good)), errors
 
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 import vae_onnx
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import shards
-from vae_onnx.bulk.embedding import Decoding, Embedding, Map, Work
+from vae_onnx.bulk.decoding import Decoding, Map
+from vae_onnx.bulk.embedding import Embedding, Work
 from vae_onnx.bulk.places import Output
 from vae_onnx.bulk.shards import Shard
 from vae_onnx.bulk.sources.parts import Source
-from vae_onnx.errors import FileError, InputError
+from vae_onnx.errors import FileError, FileMissingError, InputError
 
 OWN: Final = "_job"  # the folder in a result for what is no data; readers of Parquet pass it over
 JOB: Final = f"{OWN}/job.json"
@@ -105,6 +106,14 @@ class State:
             InputError: More images than allowed could not be taken.
         """
         self.errors[shard.number] = errors
+        self.check()
+
+    def check(self) -> None:
+        """See that no more images than allowed could not be taken.
+
+        Raises:
+            InputError: They are more.
+        """
         failed = self.failed
         if failed > self.job.most_errors:
             self.write_errors()
@@ -151,7 +160,13 @@ def identity(
         "kind": model.kind,
         "latent_shape": list(model.latent_shape),
         "sha256": checksums(model),
-        "input": {"kind": source.kind, "count": len(source), "sha256": source.digest},
+        "input": {
+            "kind": source.kind,
+            "count": len(source),
+            "sha256 of names, sizes and times": source.digest,
+            "column": source.named[0],
+            "id": source.named[1],
+        },
         **details,
     }
 
@@ -177,10 +192,11 @@ def begin(job: Job, *, resume: bool) -> State:
                 "another one needs another folder"
             )
         return _new(job)
-    if not any(name == OWN or name.startswith(shards.PREFIX) for name in names):
+    job.output.sweep()
+    parts = [name for name in names if name.startswith(shards.PREFIX)]
+    if not (parts or (OWN in names and job.output.has(JOB))):  # killed before it began, or new
         return _new(job)
     _check_same(job)
-    job.output.sweep()
     state = State(job, [])
     for shard in job.shards:
         told = shards.look(job.output, shard, job.told)
@@ -190,6 +206,7 @@ def begin(job: Job, *, resume: bool) -> State:
                 state.again.append((shard, told))
         else:
             state.errors[shard.number] = told["errors"]
+    state.check()
     return state
 
 
@@ -202,19 +219,25 @@ def _new(job: Job) -> State:
 def _check_same(job: Job) -> None:
     try:
         told = json.loads(job.output.read(JOB))
-        differing = [
-            key for key in {*told, *job.told} if told.get(key) != _plain(job.told.get(key))
-        ]
-    except (ValueError, AttributeError, TypeError) as error:
+        differing = list(_differing(told, _plain(job.told)))
+    except (FileMissingError, ValueError, AttributeError, TypeError) as error:
         raise FileError(
-            f"{job.output.path(JOB)} is damaged: {error}; start anew in another folder"
+            f"{job.output.path(JOB)} is damaged or missing: {error}; start anew in another folder"
         ) from error
     if differing:
-        key = min(differing)
         raise InputError(
-            f"{job.output} is the result of another job: its {key} was {told.get(key)}, now it is "
-            f"{_plain(job.told.get(key))}; go on with what it was, or name another folder"
+            f"{job.output} is the result of another job: {'; '.join(differing)}. Go on with what "
+            "it was, or name another folder"
         )
+
+
+def _differing(was: Any, now: Any, name: str = "its ") -> Iterable[str]:
+    """Say in which values two jobs differ."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in sorted({*was, *now}):
+            yield from _differing(was.get(key), now.get(key), f"{name}{key} ")
+    elif was != now:
+        yield f"{name}was {was}, now it is {now}"
 
 
 def _fill(file: IO[bytes], content: bytes) -> None:

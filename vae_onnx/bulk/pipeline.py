@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import vae_onnx
-from vae_onnx.bulk.blocks import Block, Item, Unusable
+from vae_onnx.bulk.blocks import Block, Item, Unusable, pixels
 from vae_onnx.bulk.embedding import Embedding
 from vae_onnx.errors import InputError
 from vae_onnx.pictures.fitting import Fit
@@ -18,14 +18,15 @@ Batch = dict[str, npt.NDArray[Any]]
 
 
 class Embed:
-    """Adds codes to batches of images, for `ray.data` and what works alike.
+    """Adds codes to batches of images, for `ray.data` and what works alike, as `datasets` does.
 
         ds.map_batches(Embed, fn_constructor_args=("mnist-vae",), batch_size=4096, concurrency=2)
 
     Args:
         model: What `vae_onnx.load` takes; it is opened once in each actor.
         column: Of the images: numbers (N, height, width[, channels]) as `encode` takes them, or
-            objects, each the bytes of a picture file, a dictionary with such `bytes`, or an array.
+            objects, each the bytes of a picture file, a dictionary with such `bytes`, a picture of
+            Pillow, or an array.
         keep: Leave the images in the batch.
         errors: "raise" where an image cannot be taken, or "drop" its row.
         fit: As in `vae_onnx.bulk.embed`.
@@ -73,8 +74,8 @@ class Embed:
                 'images with Embed(..., column="...")'
             )
         images = batch[self.column]
-        numbers = images.dtype != object
-        items: Any = images if numbers else [_item(each) for each in images]
+        numbers = isinstance(images, np.ndarray) and images.dtype != object
+        items: Any = pixels(images) if numbers else [_item(each) for each in images]
         prepared = None if numbers else [self.embedding.prepare(item) for item in items]
         block = Block(0, pa.array(np.arange(len(images))), items)
         done = self.embedding(block, prepared)
@@ -86,7 +87,9 @@ class Embed:
             )
         rows = done.rows["id"].to_numpy()
         kept = {
-            name: values[rows] for name, values in batch.items() if self.keep or name != self.column
+            name: values[rows] if isinstance(values, np.ndarray) else [values[at] for at in rows]
+            for name, values in batch.items()
+            if self.keep or name != self.column
         }
         return {**kept, **self._columns(done.rows)}
 
@@ -94,12 +97,24 @@ class Embed:
         columns: Batch = {}
         for name in rows.schema.names[1:]:
             values = rows.column(name)
-            if name == "elbo" or not self.embedding.is_fixed:
-                columns[name] = values.to_numpy(zero_copy_only=False)
+            if name == "elbo":
+                columns[name] = values.to_numpy()
+            elif not self.embedding.is_fixed:
+                columns[name] = _ragged([np.array(each, np.float32) for each in values.to_pylist()])
             else:
                 flat = values.flatten().to_numpy()
                 columns[name] = flat.reshape(len(rows), *self.model.latent_shape)
         return columns
+
+
+def _ragged(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays as one where all are of one shape, else as objects."""
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    objects = np.empty(len(arrays), object)
+    for at, array in enumerate(arrays):
+        objects[at] = array
+    return objects
 
 
 def _item(value: Any) -> Item:
@@ -107,4 +122,5 @@ def _item(value: Any) -> Item:
         value = value.get("bytes")
     if value is None:
         return Unusable("it is null")
-    return value if isinstance(value, bytes | Unusable) else np.asarray(value)
+    is_picture = isinstance(value, bytes) or hasattr(value, "getbands")  # Pillow's, of any mode
+    return value if is_picture else np.asarray(value)

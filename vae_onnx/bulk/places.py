@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import posixpath
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import IO, Any, Final, NamedTuple
 from vae_onnx.errors import FileMissingError, InputError, PackageMissingError, accessing
 
 REMOTE: Final = "://"
-HIDDEN: Final = (".", "_")  # begins what is no data, as other readers of such folders have it
+LOCAL: Final = "file://"
+HIDDEN: Final = "."
+NO_DATA: Final = "_"  # begins folders and tables beside data, as Spark and others have them
+STAMPS: Final = ("ETag", "etag", "mtime", "LastModified", "last_modified", "created")
 
 
 class File(NamedTuple):
@@ -28,7 +32,7 @@ class File(NamedTuple):
 
 def is_remote(place: str) -> bool:
     """Whether a place is an address."""
-    return REMOTE in place
+    return REMOTE in place and not place.startswith(LOCAL)
 
 
 def system(place: str) -> tuple[Any, str]:
@@ -95,14 +99,15 @@ def digest(files: Iterable[File]) -> str:
 
 def _absolute(place: str) -> str:
     """A path that means the same to processes elsewhere on this machine."""
-    return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111, which keep links
+    path = os.path.expanduser(place.removeprefix(LOCAL))  # noqa: PTH111, which keeps links
+    return os.path.abspath(path)  # noqa: PTH100, likewise
 
 
 def _here(place: str) -> tuple[list[File], bool]:
     path = Path(_absolute(place))
     with accessing(path):
         if path.is_dir():
-            return list(_walked(str(path), "")), True
+            return list(_walked(str(path), "", (os.path.realpath(path),))), True
         if path.exists():
             return [_file(str(path), path.name, path.stat())], False
         met = glob.glob(str(path), recursive=True)  # noqa: PTH207, which takes no absolute pattern
@@ -128,26 +133,32 @@ def root_of(place: str) -> str:
     return str(path.parent)
 
 
-def _walked(folder: str, name: str) -> Iterator[File]:
-    """Yield the files below a folder; links to folders are followed once, hidden ones never."""
+def _walked(folder: str, name: str, above: tuple[str, ...]) -> Iterator[File]:
+    """Yield the files below a folder, but hidden ones.
+
+    Args:
+        folder: Where it is.
+        name: Of it within the input, with a slash at the end.
+        above: The folders that were come through, without links: a link to one of them would be
+            followed without an end.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(HIDDEN):
                 continue
             inner = f"{name}{entry.name}"
-            if entry.is_dir():
-                if not (entry.is_symlink() and _is_above(entry.path)):
-                    yield from _walked(entry.path, f"{inner}/")
-            elif entry.is_file():
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                is_folder = is_file = False
+            if is_folder:
+                target = os.path.realpath(entry.path)
+                if not entry.name.startswith(NO_DATA) and target not in above:
+                    yield from _walked(entry.path, f"{inner}/", (*above, target))
+            elif is_file:
                 yield _file(entry.path, inner, entry.stat())
             elif entry.is_symlink():  # to nowhere: told as a file that cannot be read
                 yield File(entry.path, inner, 0, "")
-
-
-def _is_above(link: str) -> bool:
-    """Whether a link leads to a folder that it lies in, so that a walk would never end."""
-    target = os.path.realpath(link)
-    return os.path.realpath(os.path.dirname(link)).startswith(target)  # noqa: PTH120
 
 
 def _file(path: str, name: str, stat: os.stat_result) -> File:
@@ -169,14 +180,18 @@ def _elsewhere(place: str) -> tuple[list[File], bool]:
     found = []
     for info in infos:
         name = posixpath.relpath(info["name"], root) if root else info["name"]
-        if info["type"] == "file" and not any(
-            part.startswith(HIDDEN) for part in name.split("/")[:: 1 if is_folder else 99]
-        ):
-            stamp = info.get("ETag") or info.get("etag") or info.get("mtime") or ""
+        if info["type"] == "file" and not (is_folder and _is_aside(name)):
+            stamp = next((info[key] for key in STAMPS if info.get(key)), "")
             found.append(
                 File(files.unstrip_protocol(info["name"]), name, info["size"] or 0, str(stamp))
             )
     return found, is_folder
+
+
+def _is_aside(name: str) -> bool:
+    """Whether a file of a folder is hidden, or lies in a folder that is."""
+    *folders, base = name.split("/")
+    return base.startswith(HIDDEN) or any(part.startswith((HIDDEN, NO_DATA)) for part in folders)
 
 
 class Output:
@@ -209,6 +224,14 @@ class Output:
                 return []
             return sorted(posixpath.basename(each) for each in files.ls(path_there, detail=False))
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        if not is_remote(self.place):
+            return Path(self.path(name)).is_file()
+        files, path = system(self.path(name))
+        with accessing(self.path(name)):
+            return bool(files.isfile(path))
+
     def read(self, name: str) -> bytes:
         """Return the content of a small file."""
         with opened(self.path(name)) as file:
@@ -222,13 +245,12 @@ class Output:
         """
         with accessing(self.path(name)):
             if is_remote(self.place):
-                files, path = system(self.path(name))
-                with files.transaction, files.open(path, "wb") as file:
-                    fill(file)
+                _write_elsewhere(self.path(name), fill)
                 return
             target = Path(self.path(name))
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            # Two machines that do the same work anew may have processes of one number.
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
             try:
                 with temporary.open("wb") as file:
                     fill(file)
@@ -244,3 +266,14 @@ class Output:
             for folder in (Path(self.place), Path(self.place) / "_job"):
                 for left in folder.glob(".*.tmp"):
                     left.unlink(missing_ok=True)
+
+
+def _write_elsewhere(place: str, fill: Callable[[IO[bytes]], None]) -> None:
+    files, path = system(place)
+    try:
+        with files.transaction, files.open(path, "wb") as file:
+            fill(file)
+    except FileNotFoundError:  # where folders are more than a part of the name
+        files.makedirs(posixpath.dirname(path), exist_ok=True)
+        with files.transaction, files.open(path, "wb") as file:
+            fill(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -130,10 +131,12 @@ def _cluster(options: argparse.Namespace) -> Cluster | None:
 def _share(text: str) -> float | int:
     try:
         number = float(text.removesuffix("%"))
+        if not 0 <= number < math.inf:
+            raise ValueError
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected 20, 0.01 or 1%, got {text!r}") from None
     if text.endswith("%"):
-        return number / 100
+        return number / 100 if number < 100 else math.inf
     return int(number) if number >= 1 else number
 
 

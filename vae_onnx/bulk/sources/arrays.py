@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as header
 
-from vae_onnx.bulk.sources.columns import pixels
+from vae_onnx.bulk.blocks import pixels
 from vae_onnx.command import files
 from vae_onnx.engine import stream
 from vae_onnx.errors import FileError, InputError, accessing

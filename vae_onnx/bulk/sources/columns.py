@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vae_onnx.bulk.blocks import Item, Items, Unusable
+from vae_onnx.bulk.blocks import Item, Items, Unusable, pixels
 from vae_onnx.errors import InputError
 
 # How files of pictures begin; raw pixels hardly do.
@@ -106,12 +106,18 @@ def images(column: pa.Array, form: str) -> Items:
     if values is not None:
         array = _raw(values) if form == "bytes" else None
         return array if array is not None else [_content(value, form) for value in values]
-    storage_array = column.storage if isinstance(column, pa.ExtensionArray) else column
-    array = _regular(storage_array)
-    if array is None:
-        return [_numbers(value) for value in storage_array]
-    shape = getattr(column.type, "shape", None)  # of a tensor, which is stored flat
-    return array.reshape(len(column), *shape) if shape else array
+    shape = None
+    if isinstance(column, pa.ExtensionArray):
+        if isinstance(column.type, pa.FixedShapeTensorType):
+            shape = column.type.shape  # of what is stored flat
+        column = column.storage
+    array = _regular(column)
+    if array is not None:
+        return array.reshape(len(column), *shape) if shape else array
+    items = [_numbers(value) for value in column]
+    if not shape:
+        return items
+    return [item.reshape(shape) if isinstance(item, np.ndarray) else item for item in items]
 
 
 def encoded(column: pa.Array) -> pa.Array | None:
@@ -228,25 +234,14 @@ def _content(value: pa.Scalar, form: str) -> Item:
 
 
 def _numbers(value: pa.Scalar) -> Item:
+    numbers = value.as_py()
+    if numbers is None:
+        return NULL
     try:
-        array = np.array(value.as_py())
+        array = np.array(numbers)
     except ValueError:  # rows of different lengths
         return Unusable("its lists are of different lengths")
-    if value.as_py() is None:
-        return NULL
     if array.dtype == object:
         return Unusable("some of its numbers are null")
     kind = _depth(value.type)[1]
     return pixels(array.astype(kind.to_pandas_dtype()))
-
-
-def pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return integers of more than 8 bits, as lists of Python become, as uint8 where they are it.
-
-    Others stay as they are, and are refused where they are taken.
-    """
-    if array.dtype.kind not in "iu" or array.dtype == np.uint8 or not array.size:
-        return array
-    if array.min() < 0 or array.max() > 255:
-        return array
-    return array.astype(np.uint8)

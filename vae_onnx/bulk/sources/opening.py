@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +21,10 @@ from vae_onnx.bulk.sources.parts import Part, Source
 from vae_onnx.bulk.sources.pictures import FolderPart, TarPart
 from vae_onnx.bulk.sources.tables import ArrowPart, ParquetPart
 from vae_onnx.command.files import GZIP
-from vae_onnx.errors import FileError, FileMissingError, InputError
+from vae_onnx.errors import FileError, InputError
 from vae_onnx.pictures import files as pictures
 
 PARQUET: Final = (".parquet", ".pq")
-SAVED: Final = "state.json"  # which `Dataset.save_to_disk` writes beside its files
 CACHE: Final = "cache-"  # begins what `datasets` keeps of computations
 KINDS: Final = {
     "parquet": "Parquet",
@@ -89,11 +87,9 @@ def open_source(place: str, wanted: Wanted) -> Source:
     source = _OPEN[kind](place, some, wanted)
     if not len(source):
         raise InputError(f"{place} holds no images: its {KINDS[kind]} have no row")
-    return _noting(source, left) if left else source
-
-
-def _noting(source: Source, left: Counter[str]) -> Source:
-    return replace(source, taken=(*source.taken, f"Left out: {_all_left(left)}."))
+    others = (f"Left out: {_all_left(left)}.",) if left else ()
+    named = (wanted.column, wanted.id_column)
+    return replace(source, taken=(*source.taken, *others), named=named)
 
 
 def _all_left(left: Counter[str]) -> str:
@@ -103,6 +99,8 @@ def _all_left(left: Counter[str]) -> str:
 def _kind(file: File, *, alone: bool) -> str | None:
     path = PurePosixPath(file.name)
     ending = path.suffix.lower()
+    if path.name.startswith(places.NO_DATA) and not alone:  # but cameras call pictures so
+        return "pictures" if ending in pictures.suffixes() else None
     if ending in PARQUET:
         return "parquet"
     if ending == ".tar" or (alone and path.name.lower().endswith((".tar.gz", ".tgz"))):
@@ -185,7 +183,7 @@ def _open_parquet(place: str, files: list[File], wanted: Wanted) -> Source:
 
 def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
     counts = []
-    for file in _in_order(place, files):
+    for file in tables.in_order(place, files):
         with tables.arrow(str(_here(file, "arrow"))) as batches:
             counts.append((file, sum(len(batch) for batch in batches)))
     parts = _tables(counts, tables.first_of_arrow, wanted)
@@ -194,30 +192,6 @@ def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
         for table, (_, count) in zip(parts, counts, strict=True)
     ]
     return _table_source(place, "arrow", files, made, parts)
-
-
-def _in_order(place: str, files: list[File]) -> list[File]:
-    """The files of a data set as its own list has them, which leaves out what is no longer in it.
-
-    Raises:
-        InputError: Its rows are chosen by another file, which was never applied.
-        FileMissingError: A file of the list is not there.
-    """
-    root = Path(places.root_of(place))
-    found: list[File] = []
-    for state in sorted(root.rglob(SAVED)):
-        told = json.loads(state.read_bytes())
-        if told.get("_indices_data_files") or told.get("_indices_files"):
-            raise InputError(
-                f"{state.parent} is a selection of rows that was saved as such; save "
-                "dataset.flatten_indices() instead"
-            )
-        for each in told["_data_files"]:
-            path = state.parent / each["filename"]
-            if not path.exists():
-                raise FileMissingError(f"{path} is missing, which {state} lists")
-            found += [file for file in files if Path(file.path) == path]
-    return found or files
 
 
 class Table(NamedTuple):
@@ -246,6 +220,11 @@ def _tables(
         )
         kind = None if ids is None else columns.id_type(schema.field(ids).type)
         this = Table(file, column, ids, kind, schema)
+        if found and count and _models(this) != _models(found[0]):
+            raise FileError(
+                f"{file.path} has codes of another model than {found[0].file.path}; keep them in "
+                "folders of their own"
+            )
         if found and count and _differ(this, found[0]):
             raise FileError(
                 f"{file.path} has its images in {column.name!r} and ids in {ids!r} ({kind}), "
@@ -254,6 +233,10 @@ def _tables(
             )
         found.append(this)
     return found
+
+
+def _models(table: Table) -> Any:
+    return shards.about(table.schema).get("sha256")
 
 
 def _differ(one: Table, other: Table) -> bool:

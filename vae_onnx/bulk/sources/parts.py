@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vae_onnx.bulk.blocks import Block, Items
+from vae_onnx.errors import FileError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,7 @@ class Source:
         has_names: Whether ids are strings; otherwise they are integers.
         may_repeat: Whether an id may come twice.
         about: What the files say of themselves, if this package has written them.
+        named: Which columns the user named for images and ids.
     """
 
     parts: Sequence[Part]
@@ -50,6 +52,7 @@ class Source:
     has_names: bool = False
     may_repeat: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
+    named: tuple[str | None, str | None] = (None, None)
     starts: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,4 +76,7 @@ class Source:
                 yield Block(at, numbers, items)
                 at += count
             if at != end:
-                raise ValueError((self.parts[place], at, end))  # a part does not keep its word
+                raise FileError(
+                    f"the input has changed while it was read: it had {len(self):,} images, now "
+                    f"number {at:,} is missing or there are more; start anew in another folder"
+                )

@@ -6,16 +6,16 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pyarrow as pa
 
-from vae_onnx.bulk.blocks import Item, Unusable
+from vae_onnx.bulk.blocks import Item, Unusable, printable
 from vae_onnx.bulk.places import opened
 from vae_onnx.errors import FileError, InputError
 from vae_onnx.pictures import files as pictures
 
-CUT: Final = Unusable("the tar file is cut off here")
+CUT: Final = Unusable("the tar file is cut off or damaged here")
 Member = tuple[str, int, int]  # key, where the picture begins, how many bytes: 0 and -1 for none
 
 
@@ -40,8 +40,8 @@ class FolderPart:
         """See `Part.read`; the files themselves are opened by who decodes them."""
         for first in range(start, stop, rows):
             names = self.names[first : min(first + rows, stop)]
-            printable = [name.encode("utf-8", "replace").decode() for name in names]
-            yield pa.array(printable, pa.string()), [Path(self.root, name) for name in names]
+            ids = pa.array(map(printable, names), pa.string())
+            yield ids, [Path(self.root, name) for name in names]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class TarPart:
                     file.seek(offset)
                     content = file.read(size)
                     items.append(content if len(content) == size else CUT)
-                yield pa.array([key for key, *_ in some], pa.string()), items
+                yield pa.array([printable(key) for key, *_ in some], pa.string()), items
 
 
 def _samples(path: str, wanted: str | None) -> Iterator[Member]:
@@ -129,7 +129,7 @@ def _files(path: str) -> Iterator[Member]:
                     archive.members.clear()  # type: ignore[attr-defined]
                     if member.isfile():
                         yield member.name, member.offset_data, member.size
-                cut = archive.offset > file.seek(0, 2)
+                cut = not _is_end(file, archive.offset)
         except tarfile.ReadError as error:
             if "empty" in str(error) or "unexpected end" not in str(error):
                 raise FileError(
@@ -139,3 +139,12 @@ def _files(path: str) -> Iterator[Member]:
             cut = True
         if cut:
             yield path, -1, 0
+
+
+def _is_end(file: IO[bytes], place: int) -> bool:
+    """Whether a tar file ends where `tarfile` saw no more: it takes what is damaged for an end."""
+    if place > file.seek(0, 2):
+        return False
+    file.seek(place)
+    rest = file.read(tarfile.BLOCKSIZE)
+    return not rest or rest == bytes(tarfile.BLOCKSIZE)

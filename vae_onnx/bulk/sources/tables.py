@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vae_onnx.bulk import places
 from vae_onnx.bulk.blocks import Items
-from vae_onnx.bulk.places import opened
+from vae_onnx.bulk.places import File, opened
 from vae_onnx.bulk.sources import columns
 from vae_onnx.bulk.sources.columns import Column
-from vae_onnx.errors import FileError, VaeOnnxError
+from vae_onnx.errors import FileError, FileMissingError, InputError, VaeOnnxError, accessing
 
 BUFFER: Final = 2**20  # bytes of a column that are read at once: a group of rows may be gigabytes
+SAVED: Final = "state.json"  # which `Dataset.save_to_disk` writes beside its files
 FIRST: Final = 64  # rows that tell what a column holds
 
 
@@ -86,7 +90,7 @@ class ArrowPart:
 @contextmanager
 def parquet(path: str) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; whatever pyarrow says of it becomes a FileError."""
-    with _readable(path, "Parquet"), opened(path) as file:
+    with opened(path) as file, _readable(path, "Parquet"):
         yield pq.ParquetFile(
             file, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True
         )
@@ -95,8 +99,32 @@ def parquet(path: str) -> Iterator[pq.ParquetFile]:
 @contextmanager
 def arrow(path: str) -> Iterator[Any]:
     """Open a file of Arrow's stream format, mapped."""
-    with _readable(path, "Arrow"), pa.memory_map(path) as file:
+    with accessing(path), _readable(path, "Arrow"), pa.memory_map(path) as file:
         yield pa.ipc.open_stream(file)
+
+
+def in_order(place: str, files: list[File]) -> list[File]:
+    """Return the files of a data set as its own list has them; others are of it no longer.
+
+    Raises:
+        InputError: Its rows are chosen by another file, which was never applied.
+        FileMissingError: A file of the list is not there.
+    """
+    root = Path(places.root_of(place))
+    found: list[File] = []
+    for state in sorted(root.rglob(SAVED)):
+        told = json.loads(state.read_bytes())
+        if told.get("_indices_data_files") or told.get("_indices_files"):
+            raise InputError(
+                f"{state.parent} is a selection of rows that was saved as such; save "
+                "dataset.flatten_indices() instead"
+            )
+        for each in told["_data_files"]:
+            path = state.parent / each["filename"]
+            if not path.exists():
+                raise FileMissingError(f"{path} is missing, which {state} lists")
+            found += [file for file in files if Path(file.path) == path]
+    return found or files
 
 
 def look(
@@ -150,5 +178,5 @@ def _readable(path: str, kind: str) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the system: `opened` says it
+            raise  # of the system, of which `accessing` tells
         raise FileError(f"{path} is not a complete {kind} file: {error}") from error
