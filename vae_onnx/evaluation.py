@@ -122,18 +122,18 @@ def score(
     """Score each image; see `Autoencoder.score`."""
     px = contract.likelihood(model.metadata)
     has_prior = contract.has_normal_prior(model.metadata, model.kind)
-    errors, nats = [], []
+    errors, of_each = [], []
     for batch in stream.blocks(images, model.encoder.as_batch, rows=ROWS):
         x = scale(batch)
         codes = model.posterior(x) if px and has_prior else model.encode(x)
         z = codes.mu if isinstance(codes, Posterior) else codes
         errors.append(squared_errors(x, z, model.decoder.to_x_recon))
         if px:
-            nats.append(_nats(x, codes, model.decoder.to_x_recon, rng, draws, px))
-    return Scores(np.concatenate(errors), np.concatenate(nats) if px else None)
+            of_each.append(nats(x, codes, model.decoder.to_x_recon, rng, draws, px))
+    return Scores(np.concatenate(errors), np.concatenate(of_each) if px else None)
 
 
-def _nats(
+def nats(
     x: Array,
     codes: Posterior | Array,
     decode: Decode,
@@ -141,6 +141,7 @@ def _nats(
     draws: int,
     px: Likelihood,
 ) -> Float64:
+    """Return (N,) -ELBO in nats an image; of codes without a posterior -log p(x | z)."""
     if isinstance(codes, Posterior):
         return -likelihood.elbo(x, codes, decode, rng, draws, px=px).elbo
     return likelihood.recon(x, decode(codes), px)

@@ -105,7 +105,12 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
             raise FileError(f"{path} is not a complete gzip file: {error}") from error
 
 
-def _idx(path: Path, file: Readable, plain: IO[bytes]) -> npt.NDArray[Any]:
+def idx_header(path: Path, file: Readable) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the beginning of an IDX file: the dtype of its numbers, and its shape.
+
+    Raises:
+        FileError: It is no such file, or cut off.
+    """
     start = file.read(4)
     dtype = IDX.get(start[2:3]) if start[:2] == b"\0\0" and len(start) == 4 else None
     if dtype is None:
@@ -116,11 +121,15 @@ def _idx(path: Path, file: Readable, plain: IO[bytes]) -> npt.NDArray[Any]:
             f"{told}"
         )
     rank = start[3]
-    at = 4 + 4 * rank
     sizes = file.read(4 * rank)
     if len(sizes) != 4 * rank:
         raise FileError(f"{path} is not a complete IDX file: its header is cut off")
-    shape = struct.unpack(f">{rank}I", sizes)
+    return dtype, struct.unpack(f">{rank}I", sizes)
+
+
+def _idx(path: Path, file: Readable, plain: IO[bytes]) -> npt.NDArray[Any]:
+    dtype, shape = idx_header(path, file)
+    at = 4 + 4 * len(shape)
     expected = math.prod(shape) * dtype.itemsize
     if file is plain and expected and os.fstat(plain.fileno()).st_size == at + expected:
         return _native(np.memmap(path, dtype, "r", at, shape))

@@ -13,22 +13,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import contract, evaluation
+from vae_onnx import evaluation
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.command import files
 from vae_onnx.command.rows import Rows
-from vae_onnx.engine import sizes, stream
+from vae_onnx.engine import stream
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError, accessing
 from vae_onnx.evaluation import Labels
-from vae_onnx.pictures import drawing, fitting, paper
+from vae_onnx.pictures import drawing, taking
 from vae_onnx.pictures import files as pictures
 from vae_onnx.pictures.arrays import Shape, as_batch, to_x
-from vae_onnx.pictures.fitting import Fit, Ground
+from vae_onnx.pictures.fitting import Fit
+from vae_onnx.pictures.taking import DRAWN, in_words
 
-DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
-INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
-CONTRARY: Final = "--{}invert was given; the picture looks as if it should not have been."
 SAYS: Final = "--invert says that the paper is light, --no-invert that it is dark."
 MASK: Final = "Its largest value is 1 of 255: all of it is nearly black; save a mask as float32."
 
@@ -79,7 +77,7 @@ def _drawings(paths: Sequence[Path], invert: bool | None, image_shape: Shape) ->
         )
     notes, xs = [], []
     for path in paths:
-        picture = _read(path, invert)
+        picture = taking.read(path, invert=invert)
         try:
             drawn = drawing.picture_to_x(picture.grey, dark=invert)
         except InputError as error:
@@ -104,66 +102,21 @@ def _in_folder(folder: Path) -> list[Path]:
 def _pictures(
     paths: Sequence[Path], invert: bool | None, fit: Fit | None, model: Autoencoder
 ) -> Array:
-    inked = paper.expected(model.metadata)
+    take = taking.Taker(model, invert, fit)
     taken: list[npt.NDArray[np.uint8]] = []
     notes = []
-    ground = contract.ground(model.metadata)
     for path in paths:
-        picture = _read(path, invert, ground)
-        grey = picture.grey
-        if not fit:
-            _check_size(path, grey.shape, model)
+        picture = take(path)
         notes += [(path, note) for note in picture.notes]
-        light = inked and paper.is_light(grey)
-        if inked and grey.min() == grey.max():
-            notes.append((path, "It is one even surface."))
-        elif invert is None and light:
-            notes.append((path, INVERTED))
-        elif invert is not None and inked and invert != light:
-            notes.append((path, CONTRARY.format("" if invert else "no-")))
-        pixels = fitting.in_channels(picture, model.image_shape[0])
-        inverted = 255 - pixels if (light if invert is None else invert) else pixels
-        if fit:  # after that: what pad lays beside it is the model's ground, or black
-            shape, multiple = model.image_shape, model.size_multiple
-            inverted = fitting.to_model(inverted, shape, multiple, fit, ground)
-        if taken and inverted.shape != taken[0].shape:
+        if taken and picture.pixels.shape != taken[0].shape:
             raise InputError(
-                f"{path} is {_size(inverted.shape)} pixels, {paths[0]} {_size(taken[0].shape)}; "
+                f"{path} is {in_words(picture.pixels.shape)} pixels, {paths[0]} "
+                f"{in_words(taken[0].shape)}; "
                 "a model of any size takes pictures of one size together, others one by one"
             )
-        taken.append(inverted)
+        taken.append(picture.pixels)
     _tell(notes)
     return to_x(np.stack(taken), model.image_shape, model.size_multiple)
-
-
-def _check_size(path: Path, shape: tuple[int, ...], model: Autoencoder) -> None:
-    """See that a picture is of the model's size."""
-    multiple, wanted = model.size_multiple, model.image_shape[1:]
-    if sizes.fit(shape, wanted) and all(
-        of != sizes.ANY or size % multiple == 0 for size, of in zip(shape, wanted, strict=True)
-    ):
-        return
-    size = f"multiples of {multiple}" if sizes.ANY in wanted else _size(wanted)
-    drawing = ", or --drawing if it shows one drawn digit" if model.image_shape == DRAWN else ""
-    raise InputError(
-        f"{path} is {_size(shape)} pixels, the model takes {size}; bring it there with --fit crop "
-        f"(or stretch, pad){drawing}"
-    )
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
-
-
-def _read(path: Path, invert: bool | None, ground: Ground | None = None) -> pictures.Picture:
-    """Read a picture; what is transparent is paper, of which --invert says that it is light.
-
-    Of a model that states its ground it is that, once it is inverted.
-    """
-    if invert is None:
-        return pictures.read(path, ground=ground)
-    light = invert if ground is None else (ground == "white") != invert
-    return pictures.read(path, ground="white" if light else "black")
 
 
 def _rows(path: Path, images: npt.NDArray[Any], model: Autoencoder) -> Rows:

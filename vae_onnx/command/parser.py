@@ -9,7 +9,7 @@ from pathlib import Path
 
 import vae_onnx
 from vae_onnx import checks, doctor
-from vae_onnx.command import nearest, outputs, streams, verbs
+from vae_onnx.command import collections, nearest, outputs, streams, verbs
 from vae_onnx.errors import VaeOnnxError
 from vae_onnx.evaluation import Settings
 from vae_onnx.pictures.fitting import FITS, MEANS
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with streams.spooling() as spool:
         try:
-            if options.out:
+            if options.out and not (options.run is verbs.decode and verbs.is_bulk(options)):
                 wanted = options.format and f".{options.format}"
                 options.ending = outputs.suffix(options.out, options.suffixes, wanted)
             spool.take(options, options.reads)
@@ -57,9 +57,22 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, verbs.decode, "z (N, latent_dim) -> pictures")
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("z", type=_path, metavar="Z", help=".npy file, (N, latent_dim)")
+    command.add_argument(
+        "z",
+        type=collections.place,
+        metavar="Z",
+        help=".npy file, (N, latent_dim); or what embed has written, to make a folder OUT of "
+        "Parquet files with pictures",
+    )
     command.set_defaults(reads=("z",))
-    _add_out(command)
+    _add_out(command, kind=collections.place)
+    collections.add_job(command)
+
+    command = _command(commands, verbs.embed, "images in files, as many as there are -> Parquet")
+    collections.add_embed(command)
+    _add_invert(command)
+    _add_fit(command)
+    _add_noise(command)
 
     command = _command(commands, verbs.reconstruct, "images -> z -> pictures")
     _add_images(command)
@@ -248,13 +261,17 @@ def _add_preparation(command: argparse.ArgumentParser) -> None:
         help="pictures of any size, photographs too, each with one drawing: its paper is found, "
         "and it is centred and scaled as MNIST's digits are",
     )
+    _add_invert(command)
+    _add_fit(command)
+
+
+def _add_invert(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--invert",
         action=argparse.BooleanOptionalAction,
         help="the pictures show dark ink on light paper, or they do not; without it that is found, "
         "where the model wants light ink on dark paper",
     )
-    _add_fit(command)
 
 
 def _add_fit(command: argparse.ArgumentParser) -> None:
@@ -278,11 +295,13 @@ def _add_noise(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_out(command: argparse.ArgumentParser) -> None:
+def _add_out(
+    command: argparse.ArgumentParser, kind: Callable[[str], Path | str] | None = None
+) -> None:
     command.add_argument(
         "-o",
         "--out",
-        type=_path,
+        type=kind or _path,
         required=True,
         help=".npy: the pictures, float32 in 0..1; .png: one sheet of all",
     )

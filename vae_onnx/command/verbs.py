@@ -12,7 +12,7 @@ import numpy as np
 
 import vae_onnx
 from vae_onnx import contract, evaluation
-from vae_onnx.command import files, inputs, outputs, rows, streams
+from vae_onnx.command import collections, files, inputs, outputs, rows, streams
 from vae_onnx.engine import progress, sizes
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError
@@ -42,11 +42,24 @@ def encode(options: argparse.Namespace) -> None:
 
 def decode(options: argparse.Namespace) -> None:
     """Latent codes z -> pictures."""
+    if is_bulk(options):
+        collections.decode(options)
+        return
     model = vae_onnx.load(options.model)
     z = files.read_array(options.z)
     if not z.ndim or not len(z) or not sizes.fit(z.shape[1:], model.latent_shape):
         z = model.decoder.as_rows(z)  # of one code, or an error
     _write_pictures(options, len(z), map(model.decode, rows.blocks(z)))
+
+
+def embed(options: argparse.Namespace) -> None:
+    """Images in files -> a folder of Parquet files."""
+    collections.embed(options)
+
+
+def is_bulk(options: argparse.Namespace) -> bool:
+    """Whether `decode` is asked for a collection, into a folder, rather than for one file."""
+    return collections.is_collection(options.z)
 
 
 def reconstruct(options: argparse.Namespace) -> None:

@@ -1,0 +1,122 @@
+"""The files of a result: a range of the input each, which can be checked without another file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vae_onnx.bulk.places import Output, opened
+from vae_onnx.errors import FileMissingError, VaeOnnxError
+
+KEY: Final = b"vae_onnx"  # of what a file says of itself, JSON in the metadata of its schema
+PREFIX: Final = "part-"
+SUFFIX: Final = ".parquet"
+
+
+class Shard(NamedTuple):
+    """Which images of the input a file of the result is of.
+
+    Attributes:
+        number: Of the file, from 0.
+        start: The place of the first image in the input.
+        stop: The place after the last.
+    """
+
+    number: int
+    start: int
+    stop: int
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return f"{PREFIX}{self.number:05}{SUFFIX}"
+
+
+def planned(count: int, rows: int) -> list[Shard]:
+    """Cut an input of so many images into shards."""
+    starts = range(0, count, rows)
+    return [Shard(at, start, min(start + rows, count)) for at, start in enumerate(starts)]
+
+
+def write(
+    output: Output,
+    shard: Shard,
+    job: Mapping[str, Any],
+    batches: Sequence[pa.RecordBatch],
+    errors: Sequence[tuple[str, str]],
+    schema: pa.Schema,
+) -> None:
+    """Write the file of a shard; it appears once it is complete.
+
+    Args:
+        output: Where to.
+        shard: Which.
+        job: What the work is, the same in all files.
+        batches: The rows.
+        errors: The ids of images that could not be taken, and why.
+        schema: Of the rows.
+
+    Raises:
+        FileAccessError: It cannot be written.
+    """
+    told = {**job, "rows": [shard.start, shard.stop], "errors": list(errors)}
+    table = pa.Table.from_batches(batches, schema.with_metadata({KEY: _json(told)}))
+    write_table(output, shard.name, table)
+
+
+def write_table(output: Output, name: str, table: pa.Table) -> None:
+    """Write a table, of which readers find out if a bit of it changes."""
+
+    def fill(file: IO[bytes]) -> None:
+        pq.write_table(
+            table,
+            file,
+            row_group_size=max(1, len(table)),
+            compression="zstd",
+            use_dictionary=False,
+            write_page_checksum=True,
+        )
+
+    output.write(name, fill)
+
+
+def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any] | str:
+    """Return what the file of a shard tells, once all of it has been read and found sound.
+
+    Returns:
+        Or the reason why the shard must be done again: "missing", "damaged: ...", "another job".
+    """
+    try:
+        with opened(output.path(shard.name)) as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+            told = about(parquet.schema_arrow)
+            rows = sum(len(batch) for batch in parquet.iter_batches())
+    except FileMissingError:
+        return "missing"
+    except (pa.ArrowException, OSError, ValueError, VaeOnnxError) as error:
+        return f"damaged: {error}"
+    if {key: told.get(key) for key in job} != _plain(job):
+        return "another job's"
+    if told.get("rows") != [shard.start, shard.stop]:
+        return "of other rows"
+    if rows + len(told["errors"]) != shard.stop - shard.start:
+        return "damaged: rows are missing"
+    return told
+
+
+def about(schema: pa.Schema) -> dict[str, Any]:
+    """Return what a file says of itself, nothing if it is not of this package."""
+    told: dict[str, Any] = json.loads((schema.metadata or {}).get(KEY, b"{}"))
+    return told
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(_json(value))
