@@ -169,11 +169,11 @@ def _noticing_the_lost() -> Iterator[None]:
         )  # it has none of its own
         if not (of_gloo or isinstance(error, distributed.DistError)):
             raise
-        reason = " ".join(str(error).split("] ", 1)[-1].split())
+        reason = " ".join(str(error).split("] ", 1)[-1].partition(". ")[0].split())
         raise LostError(
-            f"another process of this training has ended or cannot be reached ({reason}); what "
-            "became of it, it says itself, or its machine. Start all of them again with --resume: "
-            "they go on after the last finished epoch"
+            f"another process of this training has ended or cannot be reached ({reason}); its own "
+            "output, or its machine, says why. Start all of them again with --resume: they go on "
+            "after the last finished epoch"
         ) from error
 
 
