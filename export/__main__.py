@@ -52,7 +52,8 @@ def train(
             result soonest.
         data_dir: Folder of the data sets; else $VAE_ONNX_DATA, else ./data.
         device: Where to train; "auto" takes a GPU where there is one.
-        resume: Go on with the run in --out after its last finished epoch.
+        resume: Go on with the run in --out after its last finished epoch, or begin where there is
+            none.
         tensorboard: Write event files into OUT/tensorboard, for `tensorboard --logdir OUT`.
     """
     del recipe  # `main` has written it out

@@ -21,6 +21,10 @@ class DivergedError(UserError, ArithmeticError):
     """Training arrived at a loss that is not a finite number."""
 
 
+class LostError(UserError, ConnectionError):
+    """Another of the processes that train together has ended, or cannot be reached."""
+
+
 class StructureError(UserError, RuntimeError):
     """A graph that is sound, but whose network is of another structure than the one asked for."""
 

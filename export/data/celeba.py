@@ -9,7 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from export.data import memory
 from export.data.known import Half
 from export.data.layout import PARTS, Part
 from export.data.parallel import each
+from export.data.shards import ALL, Share
 from export.data.walk import counted
 from export.errors import DataError
 from vae_onnx.errors import FileError
@@ -36,7 +37,24 @@ _MD5: Final = {name: md5 for _, md5, name in CelebA.file_list}
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def read(root: Path, part: Part, side: int) -> Half:
+class Read(NamedTuple):
+    """What a process has read of a part."""
+
+    half: Half  # the pictures of its share
+    pictures: int  # of all shares
+
+
+def fetch(root: Path) -> None:
+    """Download what is missing.
+
+    Raises:
+        FileNotFoundError: it is not to be had from the network.
+    """
+    if not _complete(root / CelebA.base_folder):
+        _download(root)
+
+
+def read(root: Path, part: Part, side: int, share: Share = ALL) -> Read:
     """Read one part as squares: the middle of each picture, 178 of 178x218 pixels, scaled.
 
     Raises:
@@ -44,17 +62,17 @@ def read(root: Path, part: Part, side: int) -> Half:
         DataError: a file is damaged, or there is not enough memory.
     """
     folder = root / CelebA.base_folder
-    if not _complete(folder):
-        _download(root)
+    fetch(root)
     names = _names(folder, part)
-    memory.check(len(names), (3, side, side))
-    images: Pixels = np.empty((len(names), 3, side, side), np.uint8)
+    memory.check(share.here(len(names)), (3, side, side))
+    mine = share.of(names)
+    images: Pixels = np.empty((len(mine), 3, side, side), np.uint8)
     with _Contents(folder) as contents:
-        pictures = each(_square(contents.get, side), names, len(names), f"celeba, {part}")
+        pictures = each(_square(contents.get, side), mine, len(mine), f"celeba, {part}")
         for row, picture in enumerate(pictures):
             images[row] = picture
-    labels = torch.zeros(len(names), dtype=torch.int64)
-    return Half(torch.from_numpy(images), labels, (CLASS,))
+    labels = torch.zeros(len(mine), dtype=torch.int64)
+    return Read(Half(torch.from_numpy(images), labels, (CLASS,)), len(names))
 
 
 def _square(get: Callable[[str], bytes], side: int) -> Callable[[str], Pixels]:

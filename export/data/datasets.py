@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ from export.data import folder as own
 from export.data.fetched import PartName
 from export.data.fingerprint import Expected, Fingerprint
 from export.data.known import Half
+from export.data.layout import Part
+from export.data.shards import ALL, Shard, Share
 from export.data.split import order, split
 
 VALIDATION_IMAGES: Final = 10_000  # of the known data sets that are not small
@@ -31,9 +33,16 @@ class Split:
     pixels: Tensor  # (N, channels * height * width) uint8, channel by channel, ink 255
     labels: Tensor  # (N,) int64, index into class_names
     class_names: tuple[str, ...]
+    rows: Tensor | None = None  # (N,) of a process that holds its share: which of the whole; or all
+    whole: int | None = None  # images of the whole, then
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def shard(self) -> Shard:
+        """The images, as training takes them: all, or a process's share."""
+        return Shard(self.pixels, self.rows, self.whole)
 
     @property
     def x(self) -> Tensor:
@@ -63,7 +72,12 @@ class DataSet(ABC):
         """Those that no choice about a model depends on."""
 
 
-def load(config: Recipe, data_dir: Path | None = None, expected: Expected | None = None) -> DataSet:
+def load(
+    config: Recipe,
+    data_dir: Path | None = None,
+    expected: Expected | None = None,
+    share: Share = ALL,
+) -> DataSet:
     """Load a data set.
 
     Args:
@@ -72,6 +86,8 @@ def load(config: Recipe, data_dir: Path | None = None, expected: Expected | None
             otherwise.
         data_dir: folder of the known sets.
         expected: what the pictures of a folder must be, because a model was trained on them.
+        share: which images this process holds, of those that train and validate together; each
+            calls this.
 
     Raises:
         FileNotFoundError: the data set is neither in the folder nor to be had from the network.
@@ -79,17 +95,39 @@ def load(config: Recipe, data_dir: Path | None = None, expected: Expected | None
             more than the memory.
     """
     root = folder(data_dir)
-    if config.dataset == "celeba":
-        return _CelebA(root, config.image_shape[1])
-    if config.dataset in known.SETS:
+    name = config.dataset
+    if name == "celeba":
+        return _CelebA(root, config.image_shape[1], share)
+    if name in known.SETS:
         parts = {"train": "train", "test": "t10k"}
-        return _Known(lambda part: known.read(config.dataset, root, parts[part]))
-    if not config.dataset.startswith(FOLDER):
-        return _Known(lambda part: fetched.read(config.dataset, root, part))
-    path = place_of(config.dataset)
+        return _Known(
+            lambda part, rows: known.read(name, root, parts[part], rows),
+            known.IMAGES["train"],
+            share,
+        )
+    if not name.startswith(FOLDER):
+        return _Known(
+            lambda part, rows: fetched.read(name, root, part, rows), fetched.images(name), share
+        )
+    path = place_of(name)
     if expected is not None:
         expected.find(path)
-    return _Folder(path, own.read(path, config), expected)
+    return _Folder(path, own.read(path, config, share), expected, share)
+
+
+def fetch(config: Recipe, data_dir: Path | None = None) -> None:
+    """Download what is missing of a data set to train on.
+
+    Raises:
+        FileNotFoundError: it is not to be had from the network.
+    """
+    root = folder(data_dir)
+    if config.dataset == "celeba":
+        celeba.fetch(root)
+    elif config.dataset in known.SETS:
+        known.fetch(config.dataset, root)
+    elif not config.dataset.startswith(FOLDER):
+        fetched.fetch(config.dataset, root)
 
 
 def load_train_validation(
@@ -114,61 +152,84 @@ def folder(data_dir: Path | None) -> Path:
 
 def to(split: Split, device: torch.device | str) -> Split:
     """Return a split with its tensors on a device."""
-    return Split(split.pixels.to(device), split.labels.to(device), split.class_names)
+    pixels, labels = split.pixels.to(device), split.labels.to(device)
+    return replace(split, pixels=pixels, labels=labels)
 
 
 class _Known(DataSet):
     """A data set of images to train on, of which some validate, and others to test with."""
 
-    def __init__(self, read: Callable[[PartName], Half]) -> None:
-        self._read = read
+    def __init__(
+        self, read: Callable[[PartName, Tensor | None], Half], images: int, share: Share = ALL
+    ) -> None:
+        """`read` gives some rows of a half; `images` are those to train on."""
+        self._read, self._images, self._share = read, images, share
 
     @cached_property
-    def _first(self) -> tuple[Half, Tensor, int]:
-        """The images to train on, a fixed random order of them, and how many of it validate."""
-        half = self._read("train")
-        rows = order(len(half.labels))
-        return half, rows, min(VALIDATION_IMAGES, len(rows) // VALIDATION_SHARE)
+    def _first(self) -> tuple[Split, Split]:
+        """What is validated with, and what is trained on: a fixed random part each."""
+        validation = min(VALIDATION_IMAGES, self._images // VALIDATION_SHARE)
+        rows = order(self._images)
+        parts = rows[:validation], rows[validation:]
+        places = [self._share.places(part) for part in parts]
+        mine = [
+            part if held is None else part[held] for part, held in zip(parts, places, strict=True)
+        ]
+        half = self._read("train", torch.cat(mine))  # in one pass through its files
+        pixels, labels = (
+            torch.split(values, [len(part) for part in mine])
+            for values in (half.images.flatten(1), half.labels)
+        )
+        first, second = (
+            Split(pixels[part], labels[part], half.class_names, places[part], len(parts[part]))
+            for part in (0, 1)
+        )
+        return first, second
 
-    @cached_property
+    @property
     def train(self) -> Split:
-        half, rows, validation = self._first
-        return _of_half(half, rows[validation:])
+        return self._first[1]
 
-    @cached_property
+    @property
     def validation(self) -> Split:
-        half, rows, validation = self._first
-        return _of_half(half, rows[:validation])
+        return self._first[0]
 
     @cached_property
     def test(self) -> Split:
-        return _of_half(self._read("test"))
+        return _of_half(self._read("test", None))
 
 
 class _CelebA(DataSet):
     """The three parts of CelebA, each read when it is asked for."""
 
-    def __init__(self, root: Path, side: int) -> None:
-        self._root, self._side = root, side
+    def __init__(self, root: Path, side: int, share: Share = ALL) -> None:
+        self._root, self._side, self._share = root, side, share
 
     @cached_property
     def train(self) -> Split:
-        return _of_half(celeba.read(self._root, "train", self._side))
+        return self._split("train")
 
     @cached_property
     def validation(self) -> Split:
-        return _of_half(celeba.read(self._root, "validation", self._side))
+        return self._split("validation")
 
     @cached_property
     def test(self) -> Split:
-        return _of_half(celeba.read(self._root, "test", self._side))
+        return self._split("test")
+
+    def _split(self, part: Part) -> Split:
+        half, pictures = celeba.read(self._root, part, self._side, self._share)
+        rows = self._share.places(torch.arange(pictures))
+        return Split(half.images.flatten(1), half.labels, half.class_names, rows, pictures)
 
 
 class _Folder(DataSet):
     """The pictures of a folder."""
 
-    def __init__(self, path: Path, pictures: own.Folder, expected: Expected | None) -> None:
-        self._pictures = pictures
+    def __init__(
+        self, path: Path, pictures: own.Folder, expected: Expected | None, share: Share = ALL
+    ) -> None:
+        self._pictures, self._share = pictures, share
         self._rows = split(path, pictures)
         parts = dict.fromkeys(pictures.names, "left out")
         for part, rows in zip(("train", "validation", "test"), self._rows, strict=True):
@@ -192,17 +253,15 @@ class _Folder(DataSet):
 
     def _split(self, rows: Sequence[int]) -> Split:
         assert self.fingerprint is not None
-        pixels = torch.from_numpy(self._pictures.of(rows)).flatten(1)
-        labels = torch.from_numpy(self._pictures.labels[rows])
-        return Split(pixels, labels, self.fingerprint.class_names)
+        held = self._share.places(torch.from_numpy(self._pictures.places[rows]))
+        mine = rows if held is None else [rows[place] for place in held.tolist()]
+        pixels = torch.from_numpy(self._pictures.of(mine)).flatten(1)
+        labels = torch.from_numpy(self._pictures.labels[mine])
+        return Split(pixels, labels, self.fingerprint.class_names, held, len(rows))
 
 
-def _of_half(half: Half, rows: Tensor | None = None) -> Split:
-    """Some rows, or all, which are not copied."""
-    images, labels = (
-        (half.images, half.labels) if rows is None else (half.images[rows], half.labels[rows])
-    )
-    return Split(images.flatten(1), labels, half.class_names)
+def _of_half(half: Half) -> Split:
+    return Split(half.images.flatten(1), half.labels, half.class_names)
 
 
 def one_of_each(labels: list[int]) -> list[int]:

@@ -69,8 +69,25 @@ _SOURCES: Final = {
 }
 
 
-def read(dataset: str, root: Path, part: PartName) -> Half:
+def images(dataset: str) -> int:
+    """How many images there are to train on."""
+    return _SOURCES[dataset].images["train"]
+
+
+def fetch(dataset: str, root: Path, part: PartName = "train") -> None:
+    """Download what is missing of one half of a data set.
+
+    Raises:
+        FileNotFoundError: it is not to be had from the network.
+    """
+    if _missing(_SOURCES[dataset], root, part):
+        _download(dataset, root, part)
+
+
+def read(dataset: str, root: Path, part: PartName, rows: Tensor | None = None) -> Half:
     """Read one half of a data set; what is missing of it is downloaded.
+
+    Of the rows (n,) int64, if they are given, in this order; all are held while they are read.
 
     Raises:
         FileNotFoundError: a file is neither there nor to be had from the network.
@@ -79,8 +96,7 @@ def read(dataset: str, root: Path, part: PartName) -> Half:
     source = _SOURCES[dataset]
     if dataset == "svhn" and importlib.util.find_spec("scipy") is None:
         raise DataError("the files of svhn are MATLAB's, which scipy reads: pip install scipy")
-    if _missing(source, root, part):
-        _download(dataset, root, part)
+    fetch(dataset, root, part)
     places = [root / name for name in source.files(part)]
     try:
         with warnings.catch_warnings():  # of numpy, about the age of CIFAR-10's pickles
@@ -96,7 +112,7 @@ def read(dataset: str, root: Path, part: PartName) -> Half:
         ) from error
     names = tuple(getattr(found, "classes", "0123456789"))
     _check(dataset, part, images, labels, len(names), places)
-    return Half(images, labels, names)
+    return Half(images, labels, names) if rows is None else Half(images[rows], labels[rows], names)
 
 
 def _check(

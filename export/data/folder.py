@@ -17,6 +17,7 @@ from export.data import layout, memory
 from export.data.fingerprint import content_hash
 from export.data.layout import Part, Picture
 from export.data.parallel import each
+from export.data.shards import ALL, Share
 from export.data.walk import Left, counted, say, some, walk
 from export.errors import DataError
 from vae_onnx.errors import FileError
@@ -39,8 +40,9 @@ class Folder:
     That order, which the split hangs on, stays when files or folders get other names.
     """
 
-    images: Pixels  # (N, channels, height, width), in the order of their reading: see `of`
-    places: npt.NDArray[np.int64]  # (N,) of the rows, in images
+    images: Pixels  # (n, channels, height, width) of a process's share, as they were read: see `of`
+    places: npt.NDArray[np.int64]  # (N,) of the rows, in the order of reading
+    share: Share
     labels: npt.NDArray[np.int64]  # (N,) index into class_names
     parts: tuple[Part | None, ...]  # (N,) None: for the split to come
     names: tuple[str, ...]  # (N,) of the files, below the folder
@@ -48,21 +50,27 @@ class Folder:
     class_names: tuple[str, ...]
 
     def of(self, rows: Sequence[int]) -> Pixels:
-        """The images of some rows, copied: all of them together are held once."""
-        return self.images[self.places[rows]]
+        """The images of some rows of the share, copied: all of them together are held once."""
+        return self.images[self.places[rows] // self.share.size]
 
 
-class _Read(NamedTuple):
-    """One picture, or why there is none."""
+class _Told(NamedTuple):
+    """What is known of one picture beside its pixels, or why there is none."""
 
-    pixels: Pixels | None  # (channels, height, width)
     content: str = ""  # its hash
     notes: Sequence[str] = ()
     coloured: bool = False
     error: str = ""
 
 
-def read(folder: Path, config: Recipe) -> Folder:
+class _Read(NamedTuple):
+    """One picture."""
+
+    pixels: Pixels | None  # (channels, height, width)
+    told: _Told
+
+
+def read(folder: Path, config: Recipe, share: Share = ALL) -> Folder:
     """Read every picture of a folder, of any size and mode, as squares, grey or in colour.
 
     A picture is read as `vae_onnx.read_picture` does, made a square as config.fit says and scaled
@@ -72,6 +80,7 @@ def read(folder: Path, config: Recipe) -> Folder:
     Args:
         folder: Where the pictures are.
         config: Size, colour, ground and fit of the squares.
+        share: Which of them this process reads; what the others do, they tell each other.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -85,14 +94,17 @@ def read(folder: Path, config: Recipe) -> Folder:
     pictures = layout.arrange(folder, files, left)
     if len(pictures) < LEAST_IMAGES:
         raise DataError(too_few(folder, f"got {len(pictures)}", left))
-    memory.check(len(pictures), config.image_shape, copies=2)  # what is read, and its parts
-    images, contents, notes = _read_all(folder, pictures, config)
+    # What is read, and its parts.
+    memory.check(share.here(len(pictures)), config.image_shape, copies=2)
+    images, told = _read_mine(folder, pictures, config, share)
+    contents, notes = _contents(folder, pictures, told), _notes(pictures, told, config)
     order = sorted(range(len(pictures)), key=lambda row: (contents[row], pictures[row].name))
     pictures, contents = [pictures[row] for row in order], [contents[row] for row in order]
     labels = sorted({picture.label for picture in pictures})  # "" first, whatever it is called
     read = Folder(
         images,
         np.array(order),
+        share,
         np.array([labels.index(picture.label) for picture in pictures]),
         tuple(picture.part for picture in pictures),
         tuple(picture.name for picture in pictures),
@@ -112,28 +124,59 @@ def too_few(folder: Path, got: str, left: Left | None = None) -> str:
     )
 
 
-def _read_all(
-    folder: Path, pictures: Sequence[Picture], config: Recipe
-) -> tuple[Pixels, list[str], dict[str, list[str]]]:
-    """Read all pictures; return images, hashes, and names of files by what was noted of them."""
-    images = np.empty((len(pictures), *config.image_shape), np.uint8)
-    contents, bad, notes = [], [], defaultdict(list)
-    read = each(partial(_square, config=config), pictures, len(pictures), str(folder))
-    for row, (picture, one) in enumerate(zip(pictures, read, strict=True)):
-        if one.pixels is None:
-            bad.append(f"{picture.name}: {one.error}")
-            continue
-        images[row] = one.pixels
-        contents.append(one.content)
-        for note in [*one.notes, *[COLOURED] * (one.coloured and not config.colour)]:
-            notes[note].append(picture.name)
+def _read_mine(
+    folder: Path, pictures: Sequence[Picture], config: Recipe, share: Share
+) -> tuple[Pixels, list[_Told]]:
+    """Read the pictures of a share; return their images, and what is known of all pictures."""
+    _check_same(folder, pictures, share)
+    mine = share.of(pictures)
+    images = np.empty((len(mine), *config.image_shape), np.uint8)
+    told = []
+    read = each(partial(_square, config=config), mine, len(mine), str(folder))
+    for row, one in enumerate(read):
+        if one.pixels is not None:
+            images[row] = one.pixels
+        told.append(one.told)
+    return images, share.merged(told)
+
+
+def _check_same(folder: Path, pictures: Sequence[Picture], share: Share) -> None:
+    """See that all processes find the same files, of which each is read by one."""
+    names = "\n".join(picture.name for picture in pictures)
+    found = share.gather((len(pictures), content_hash(names.encode("utf-8", "surrogateescape"))))
+    if len(set(found)) > 1:
+        counts = ", ".join(f"{number:,}" for number, _ in found)
+        raise DataError(
+            f"the processes do not find the same pictures in {folder}: {counts}, by their ranks; "
+            "give all of them a folder that they share, or the same copy of it"
+        )
+
+
+def _contents(folder: Path, pictures: Sequence[Picture], told: Sequence[_Told]) -> list[str]:
+    """The hashes of all pictures; raises DataError where some could not be read."""
+    bad = [
+        f"{picture.name}: {one.error}"
+        for picture, one in zip(pictures, told, strict=True)
+        if one.error
+    ]
     if bad:
         more = [f"and {len(bad) - SHOWN:,} more"] if len(bad) > SHOWN else []
         raise DataError(
             f"{len(bad):,} of {counted(len(pictures), 'picture')} in {folder} cannot be read; "
             "remove or mend them:\n  " + "\n  ".join([*bad[:SHOWN], *more])
         )
-    return images, contents, notes
+    return [one.content for one in told]
+
+
+def _notes(
+    pictures: Sequence[Picture], told: Sequence[_Told], config: Recipe
+) -> dict[str, list[str]]:
+    """Names of files by what was noted of them."""
+    notes = defaultdict(list)
+    for picture, one in zip(pictures, told, strict=True):
+        for note in [*one.notes, *[COLOURED] * (one.coloured and not config.colour)]:
+            notes[note].append(picture.name)
+    return notes
 
 
 def _square(picture: Picture, config: Recipe) -> _Read:
@@ -144,11 +187,11 @@ def _square(picture: Picture, config: Recipe) -> _Read:
         found = _read(content, config.ground)
     except (OSError, DataError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        return _Read(None, error=reason or str(error))
+        return _Read(None, _Told(error=reason or str(error)))
     pixels = found.grey if channels == GREY else found.rgb
     square = fitting.fitted(pixels, side, side, config.fit, config.ground or "black")
     planes = square[np.newaxis] if channels == GREY else square.transpose(2, 0, 1)
-    return _Read(planes, content_hash(content), found.notes, _is_coloured(found.pixels))
+    return _Read(planes, _Told(content_hash(content), found.notes, _is_coloured(found.pixels)))
 
 
 def _is_coloured(pixels: Pixels) -> bool:

@@ -3,26 +3,25 @@
 A data set is what its files hold, not what a folder is called: they are known by their sha256.
 """
 
-import gzip
-import hashlib
 import http.client
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST, FashionMNIST
 
+from export.data import idx
 from export.errors import DataError
+
+T = TypeVar("T")
 
 SIDE: Final = 28
 CLASSES: Final = 10
 
 SETS: Final[dict[str, type[MNIST]]] = {"fashion-mnist": FashionMNIST, "mnist": MNIST}
-_IMAGES: Final = {"train": 60_000, "t10k": 10_000}
+IMAGES: Final = {"train": 60_000, "t10k": 10_000}
 _PARTS: Final = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 _SHA256: Final = {  # of images and labels, unpacked
@@ -53,38 +52,58 @@ class Half(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def read(dataset: str, root: Path, part: str) -> Half:
+def fetch(dataset: str, root: Path) -> None:
+    """Download what is missing of a data set.
+
+    Raises:
+        FileNotFoundError: it is not to be had from the network.
+    """
+    if any(_find(dataset, root, half, name) is None for half in IMAGES for name in _PARTS):
+        _download(dataset, root)
+
+
+def read(dataset: str, root: Path, part: str, rows: Tensor | None = None) -> Half:
     """Read one half of a data set, `part` being "train" or "t10k" as in the names of its files.
 
     They are looked for in ROOT/MNIST/raw, where torchvision keeps them, in ROOT/MNIST and in ROOT,
     as they are or packed (.gz), with a hyphen or a dot in the name; else they are downloaded.
 
+    Args:
+        dataset: "mnist" or "fashion-mnist".
+        root: Where the data sets are.
+        part: Which half.
+        rows: (n,) int64, those that are wanted, in this order; else all. Others are not held.
+
     Raises:
         FileNotFoundError: a file is neither there nor to be had from the network.
         DataError: a file is damaged, or of another data set.
     """
-    if any(_find(dataset, root, half, name) is None for half in _IMAGES for name in _PARTS):
-        _download(dataset, root)
-    paths = [_find(dataset, root, part, name) for name in _PARTS]
-    images, labels = (_array(path) for path in paths if path is not None)
-    expected = (_IMAGES[part], SIDE, SIDE)
+    fetch(dataset, root)
+    paths = [path for name in _PARTS if (path := _find(dataset, root, part, name))]
+    shape, labels = _reading(idx.shape, paths[0]), _reading(idx.read, paths[1])
+    expected = (IMAGES[part], SIDE, SIDE)
     files = " and ".join(map(str, paths))
-    if images.shape != expected or labels.shape != expected[:1] or (labels >= CLASSES).any():
+    if shape != expected or labels.values.shape != expected[:1] or (labels.values >= CLASSES).any():
         raise DataError(
             f"{files} must hold images {expected} and as many labels below {CLASSES}, "
-            f"got images {images.shape} and labels {labels.shape}; {_remedy(*paths)}"
+            f"got images {shape} and labels {labels.values.shape}; {_remedy(*paths)}"
         )
-    sums = _SHA256[dataset, part]
-    for path, array, expected_sum in zip(paths, (images, labels), sums, strict=True):
-        header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-        if hashlib.sha256(header + array.tobytes()).hexdigest() != expected_sum:
+    wanted = None if rows is None else rows.numpy()
+    images = _reading(lambda path: idx.read(path, wanted), paths[0])
+    for path, content, expected_sum in zip(
+        paths, (images, labels), _SHA256[dataset, part], strict=True
+    ):
+        if content.sha256 != expected_sum:
             raise DataError(
                 f"{path} is not the file of {dataset} (its sha256 differs); {_remedy(path)}. "
                 "Images of another data set can be saved as pictures and named with "
                 "--dataset folder:PATH"
             )
+    classes = torch.from_numpy(labels.values).long()
     names = (name.partition(" - ")[0] for name in SETS[dataset].classes)  # MNIST: "7 - seven"
-    return Half(torch.from_numpy(images), torch.from_numpy(labels).long(), tuple(names))
+    return Half(
+        torch.from_numpy(images.values), classes if rows is None else classes[rows], tuple(names)
+    )
 
 
 def _find(dataset: str, root: Path, part: str, name: str) -> Path | None:
@@ -103,27 +122,19 @@ def _places(dataset: str, root: Path, part: str, name: str) -> Iterator[Path]:
             yield folder / f"{written}.gz"
 
 
-def _array(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _reading(read: Callable[[Path], T], path: Path) -> T:
     """Read a file of bytes in the IDX format.
 
     Raises:
         DataError: it is damaged.
     """
-    content = path.read_bytes()
     try:
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        if content[:3] != b"\0\0\x08":
-            raise ValueError("it does not begin as an IDX file of bytes does")
-        dimensions = content[3]
-        shape = np.frombuffer(content, ">u4", dimensions, offset=4)
-        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-        return values.reshape([int(size) for size in shape]).copy()
-    except (ValueError, IndexError, EOFError, OSError, zlib.error) as error:
+        return read(path)
+    except idx.DAMAGED as error:
         raise DataError(f"{path} cannot be read ({error}); {_remedy(path)}") from error
 
 
-def _remedy(*paths: Path | None) -> str:
+def _remedy(*paths: Path) -> str:
     return f"remove {' and '.join(map(str, paths))} and run again to download what is missing"
 
 
@@ -135,7 +146,7 @@ def _download(dataset: str, root: Path) -> None:
         reason = " ".join(str(error).split())  # torchvision's takes a line for each mirror
         missing = [
             f"{half}-{name}"
-            for half in _IMAGES
+            for half in IMAGES
             for name in _PARTS
             if _find(dataset, root, half, name) is None
         ]

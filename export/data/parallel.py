@@ -1,5 +1,6 @@
 """Work on many files by all cores, in order: Pillow and hashlib let other threads run meanwhile."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,7 @@ def each(
     work: Callable[[Item], Result], items: Iterable[Item], total: int, title: str
 ) -> Iterator[Result]:
     """Yield the results in the order of the items, under a progress bar."""
-    number = min(MOST, threads.available())
+    number = max(1, min(MOST, threads.available() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     waiting: deque[Future[Result]] = deque()
     quiet = None if first_process() else True
     with (

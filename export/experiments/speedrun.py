@@ -24,7 +24,7 @@ from export.recipes import MLP_RECIPES
 from export.report import evaluate
 from export.training.cpu import tuned
 from export.training.distributed import Group, pick_device
-from export.training.run import load
+from export.training.preparing import load
 from export.training.trainer import Trainer
 
 REPORT_TOTAL: Final = 261.10  # nats per image on the test set, as published
@@ -72,7 +72,8 @@ def speedrun(
     if page:
         markdown.fill(page, SECTION)
     configs = [Config(**MLP_RECIPES["speed"], seed=seed) for seed in seeds]
-    x = load(Config(**MLP_RECIPES["speed"]), data_dir, pick_device(device)).train
+    alone = Group(pick_device(device))
+    x = load(Config(**MLP_RECIPES["speed"]), data_dir, alone).train.pixels
     test = datasets.load_test(Config(dataset="fashion-mnist"), data_dir)
     others, left_out = _others(x, data_dir)
     results = []

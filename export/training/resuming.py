@@ -1,5 +1,6 @@
 """Whether a run may go on, and from where it does."""
 
+import socket
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,29 @@ from export.training import checkpoint, record
 from export.training.distributed import Group
 from export.training.record import Epoch
 from export.training.trainer import Trainer
+
+
+def check_together(out: Path, config: Config, resume: bool, group: Group) -> None:
+    """Let the first process `check`, and see that the run is where that process is.
+
+    Raises:
+        FileExistsError, ConfigError, RunError: as `check` does.
+        RunError: another machine's `out` holds more of the run.
+    """
+    group.lead(lambda: check(out, config, resume))
+    if not resume:
+        return
+    with group.together():
+        trained = _trained(out) if group.local_rank == 0 else 0
+    everywhere = group.gather((trained, socket.gethostname()))
+    (here, first), (most, host) = everywhere[0], max(everywhere)
+    with group.together():
+        if most > here:
+            raise RunError(
+                f"{out} holds {most} epochs on {host}, and {here} on {first}, which is the first "
+                "machine this time, and goes on with them: let --out be on a disk that all "
+                f"machines share, start {host} with --node-rank 0, or remove what is there"
+            )
 
 
 def check(out: Path, config: Config, resume: bool) -> None:
@@ -72,17 +96,14 @@ def _trained(out: Path) -> int:
 
 
 def restore(out: Path, trainer: Trainer, group: Group) -> list[Epoch]:
-    """Bring model and optimizer to where the run in `out` stands; return its history."""
+    """Bring model and optimizer to where the run in `out` stands; return its history.
+
+    The first process tells the others, which need not see `out`.
+    """
     path = out / checkpoint.LAST
-    epoch = checkpoint.load(path)["epoch"] if path.exists() else 0
-    if not group.agree(epoch):
-        raise RunError(
-            f"the processes do not find the same {path}; they must all be given a folder that they "
-            "share"
-        )
-    if epoch == 0:
+    state = group.lead(lambda: checkpoint.load(path) if path.exists() else None)
+    if state is None:
         return []
-    state = checkpoint.load(path)
     try:
         trainer.model.load_state_dict(state["model"])
         trainer.optimizer.load_state_dict(state["optimizer"])

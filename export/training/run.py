@@ -1,23 +1,21 @@
 """A training run and its folder: what is trained, logged, kept and gone on with."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from export.choices import Device
 from export.config import Config
-from export.data import datasets
 from export.data.fingerprint import Fingerprint
-from export.errors import RunError
+from export.data.shards import Shard
 from export.networks.autoencoder import parameters
-from export.training import card, checkpoint, distributed, origin, record, resuming
-from export.training.cpu import has_bfloat16, tuned
+from export.training import card, checkpoint, distributed, job, record, resuming
+from export.training.cpu import tuned
 from export.training.distributed import Group
+from export.training.preparing import agreed, load
 from export.training.record import Epoch, Losses
 from export.training.tracking import Tracker
 from export.training.trainer import Trainer
@@ -32,16 +30,17 @@ def run(
     resume: bool = False,
     tensorboard: bool = False,
 ) -> list[Epoch]:
-    """Load the data set and train on it, with the other processes of `torchrun`; see `train`."""
+    """Load the data set and train on it, with the other processes of `torchrun`; see `train`.
+
+    One that was started anew by the `torchrun` that had begun the run goes on with it, as with
+    `resume`.
+    """
     with distributed.join(device) as group:
-        config = settled(config.located(), out, group.device)
-
-        def prepare() -> Images:
-            resuming.check(out, config, resume)
-            return load(config, data_dir, group.device, out)
-
-        # One process before the others: the data set may have to be downloaded, once.
-        images = group.lead(prepare) or load(config, data_dir, group.device, out)
+        config = agreed(config.located(), out, group)
+        agents = group.gather(job.agent())
+        resume = group.lead(lambda: resume or job.is_same(out, agents))
+        resuming.check_together(out, config, resume, group)
+        images = load(config, data_dir, group, out)
         return train(
             config,
             images.train,
@@ -54,41 +53,10 @@ def run(
         )
 
 
-def settled(config: Config, out: Path, device: torch.device) -> Config:
-    """Return the config with the precision that "auto" means: that of a run that has begun."""
-    if config.precision != "auto":
-        return config
-    if (out / record.CONFIG).exists():
-        return replace(config, precision=record.read_config(out).precision)
-    return replace(config, precision="bfloat16" if has_bfloat16(device) else "float32")
-
-
-class Images(NamedTuple):
-    """What is trained on."""
-
-    train: Tensor  # (N, pixels) uint8
-    validation: Tensor  # likewise, to choose the epoch by
-    fingerprint: Fingerprint | None  # which pictures of a folder they are
-
-
-def load(
-    config: Config, data_dir: Path | None, device: torch.device, out: Path | None = None
-) -> Images:
-    """Load the images to train on: of a run that has begun in `out`, those it began with."""
-    begun = out is not None and (out / checkpoint.LAST).exists()
-    dataset = (
-        origin.of_run(out, config, data_dir) if out and begun else datasets.load(config, data_dir)
-    )
-    train, validation = (each.pixels.to(device) for each in (dataset.train, dataset.validation))
-    if config.train_on == "all":
-        train = torch.cat([train, validation])
-    return Images(train, validation, dataset.fingerprint)
-
-
 def train(
     config: Config,
-    x_train: Tensor,
-    x_validation: Tensor,
+    x_train: Tensor | Shard,
+    x_validation: Tensor | Shard,
     out: Path,
     *,
     resume: bool = False,
@@ -103,15 +71,16 @@ def train(
 
     Args:
         config: what to train.
-        x_train: images, (N, pixels), uint8 or float32 in [0, 1]; their device is trained on.
+        x_train: images, (N, pixels), uint8 or float32 in [0, 1], or this process's share of them;
+            their device is trained on.
         x_validation: likewise, on the same device.
         out: run folder: `config.json`, of a folder's pictures `data.json`, `history.jsonl`,
             `best.pt`, `last.pt`, and `curves.png`, which is drawn anew while the training goes on.
         resume: go on after the last finished epoch of `out`, or begin where there is none.
         tensorboard: write TensorBoard's event files too, into `out`/tensorboard.
-        group: this process among those that train together, each with the same arguments. A batch
-            is divided between them, so that the losses are those of one process; the first alone
-            writes and prints.
+        group: this process among those that train together, each with its share of the images.
+            Each batch is that of one process, so that the losses are, too; the first process alone
+            reads and writes `out`, and prints.
         fingerprint: which pictures of a folder the images are.
 
     Returns:
@@ -120,34 +89,35 @@ def train(
     Raises:
         FileExistsError: `out` is not empty and `resume` is not set.
         ConfigError: `out` holds a run of another config.
-        RunError: `out` holds something that cannot be resumed, or the processes of a group find
-            different pictures.
+        RunError: `out` holds something that cannot be resumed, or holds less than on another
+            machine.
+        ValueError: the processes do not hold all images together.
         DivergedError: the loss is no longer finite; the checkpoints before that epoch stay.
         KeyboardInterrupt: Ctrl-C, with a message that says where training stopped.
     """
-    group = group or Group(x_train.device)
+    x_train, x_validation = Shard.of(x_train), Shard.of(x_validation)
+    group = group or Group(x_train.pixels.device)
+    agents = group.gather(job.agent())
+    held = _held(x_train, x_validation, group)
+    resuming.check_together(out, config, resume, group)
 
     def begin() -> None:
-        resuming.check(out, config, resume)
         checkpoint.tell(out, config)  # of a run that goes on, longer or from another place
         record.write_config(out, config)
+        job.note(out, agents)
         if fingerprint is not None:
             record.write_data(out, fingerprint)
 
     group.lead(begin)
-    if fingerprint is not None and not group.agree(int(fingerprint.digest[:12], 16)):
-        raise RunError(
-            "the processes do not find the same pictures; they must all be given a folder that "
-            "they share"
-        )
     trainer = Trainer(config, group)
     trainer.begin(x_train)
     history = resuming.restore(out, trainer, group)
     if group.first:
-        print(_headline(trainer, x_train, x_validation))
+        print(_headline(trainer, x_train, x_validation, held))
     if len(history) >= config.epochs:
         if group.first:
             card.write(out)  # it may have been cut off before
+            job.forget(out)
             more = "; --epochs MORE trains on" if config.schedule == "constant" else ""
             print(f"{out} is finished: all {config.epochs} epochs are trained{more}")
         return history
@@ -171,13 +141,32 @@ def train(
             tracker.close(history)
     if group.first:
         card.write(out)
+        job.forget(out)
     return history
 
 
-def _headline(trainer: Trainer, x_train: Tensor, x_validation: Tensor) -> str:
+def _held(x_train: Shard, x_validation: Shard, group: Group) -> list[int]:
+    """How many training images each process holds; raises ValueError unless they are all."""
+    for x in (x_train, x_validation):
+        held = group.gather(len(x.pixels))
+        if sum(held) != len(x):
+            raise ValueError(
+                f"{group.size} processes must hold the {len(x):,} images together, each its share, "
+                f"got {sum(held):,} of them: {held}"
+            )
+    return group.gather(len(x_train.pixels))
+
+
+def _headline(trainer: Trainer, x_train: Shard, x_validation: Shard, held: list[int]) -> str:
     """What is about to be trained, on what."""
     group = trainer.group
-    together = f", {group.size} processes" if group.size > 1 else ""
+    together = ""
+    if group.size > 1:
+        megabytes = max(held) * x_train.pixels[:1].nbytes / 1e6
+        together = (
+            f", {group.size} processes, which hold {min(held):,} to {max(held):,} of the training "
+            f"images each, {megabytes:.1f} MB"
+        )
     seen = " (trained on as well)" if trainer.config.train_on == "all" else ""
     return (
         f"{trainer.config.model_name}: {parameters(trainer.model):,} parameters, "
@@ -225,7 +214,7 @@ def _save(out: Path, trainer: Trainer, history: list[Epoch]) -> None:
     record.write_history(out, history)
 
 
-def _epoch(trainer: Trainer, x_train: Tensor, x_validation: Tensor, history: list[Epoch]) -> Epoch:
+def _epoch(trainer: Trainer, x_train: Shard, x_validation: Shard, history: list[Epoch]) -> Epoch:
     """Train and validate once; raises DivergedError."""
     start = time.perf_counter()
     epoch = len(history) + 1

@@ -18,10 +18,6 @@ class Batch(NamedTuple):
     x_in: Tensor  # (N, pixels), what the encoder sees of them
     eps: Tensor  # (k, N, *latent_shape)
 
-    def part(self, rows: slice) -> "Batch":
-        """Some of the images."""
-        return Batch(self.x[rows], self.x_in[rows], self.eps[:, rows])
-
 
 class Step(nn.Module):
     """The loss of a step: of images, and for the encoder alone of the same ones moved."""

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from export.choices import BATCH, NOISE_SEED
 from export.config import Config
+from export.data.shards import Shard
 from export.errors import DivergedError
 from export.networks.autoencoder import AE, VAE, as_float
 from export.networks.building import build
@@ -53,49 +54,60 @@ class Trainer:
         self._recorded, self._step = self._steps()
 
     @torch.no_grad()
-    def begin(self, x: Tensor) -> None:
+    def begin(self, x: Tensor | Shard) -> None:
         """Set those of the initial weights that follow from the images, (N, pixels)."""
         if self.config.mean_bias:
-            mean = x.mean(0, dtype=torch.float32) / (1 if x.is_floating_point() else WHITE)
-            logits = mean.clamp(DARKEST, 1 - DARKEST).logit()
+            logits = self._mean(Shard.of(x)).clamp(DARKEST, 1 - DARKEST).logit()
             self.model.decoder.get_parameter("logits.bias").copy_(logits)
 
-    def train_epoch(self, x: Tensor, epoch: int) -> Losses:
+    def _mean(self, x: Shard) -> Tensor:
+        """The mean image (pixels,) in [0, 1]; sums of bytes are exact, however they are divided."""
+        total = torch.zeros(x.pixels.shape[1], dtype=torch.float64, device=x.pixels.device)
+        for images in torch.split(x.pixels, BATCH):
+            total += images.sum(0, dtype=torch.float64)
+        mean = (self.group.sum(total) / len(x)).float()
+        return mean / (1 if x.pixels.is_floating_point() else WHITE)
+
+    def train_epoch(self, x: Tensor | Shard, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.
 
         Args:
-            x: images (N, pixels), uint8 or float32 in [0, 1].
+            x: images (N, pixels), uint8 or float32 in [0, 1], or what this process holds of them.
             epoch: counted from 1.
 
         Raises:
             DivergedError: the loss is no longer finite.
         """
-        config, group = self.config, self.group
+        config, group, x = self.config, self.group, Shard.of(x)
         if self._decoder_learns and epoch > config.joint_epochs:
             self._hold_decoder()
         self.model.train()
-        noise = Noise(config, epoch, x.device)
-        batches = torch.split(noise.order(len(x)), config.batch_size)
+        noise = Noise(config, epoch, x.pixels.device)
+        steps_per_epoch = math.ceil(len(x) / config.batch_size)
         progress = tqdm(
-            batches,
+            x.batches(noise.order(len(x)), config.batch_size),
+            total=steps_per_epoch,
             desc=f"epoch {epoch}/{config.epochs}",
             leave=False,
             disable=None if group.first else True,
         )
         steps = _Steps(group)
-        for step, rows in enumerate(progress, start=(epoch - 1) * len(batches)):
+        for step, part in enumerate(progress, start=(epoch - 1) * steps_per_epoch):
             for settings in self.optimizer.param_groups:
-                settings["lr"] = settings["factor"] * learning_rate(config, step, len(batches))
-            weight = torch.full((), kl_weight(config, step, len(batches)), device=x.device)
-            # Every process draws the whole batch and takes its share: any number meets the same.
-            share, counted = group.share(len(rows))
-            images = noise.varied(as_float(x.index_select(0, rows)))
-            batch = noise.batch(images).part(share)
-            moved = noise.batch(noise.move(images)).part(share) if noise.moves else None
-            # The gradients are averaged over the processes, whose shares may differ.
-            logged = self._differentiate(batch, moved, weight, counted * group.size / len(rows))
+                settings["lr"] = settings["factor"] * learning_rate(config, step, steps_per_epoch)
+            weight = torch.full(
+                (), kl_weight(config, step, steps_per_epoch), device=x.pixels.device
+            )
+            images = noise.varied(as_float(part.images), part.places)
+            batch = noise.batch(images, part.places)
+            moved = None
+            if noise.moves:
+                moved = noise.batch(noise.move(images, part.places), part.places)
+            # The gradients are averaged over the processes, whose shares differ.
+            factor = part.counted * group.size / part.places.batch
+            logged = self._differentiate(batch, moved, weight, factor)
             self.optimizer.step()
-            steps.add(counted, logged)
+            steps.add(part.counted, logged)
         return steps.means(f"training loss of epoch {epoch}")
 
     def _differentiate(
@@ -111,12 +123,12 @@ class Trainer:
         return logged
 
     @torch.inference_mode()
-    def validate(self, x: Tensor) -> Losses:
+    def validate(self, x: Tensor | Shard) -> Losses:
         """Mean of the objective over x and its terms in nats per image, the kld at its full weight.
 
         The noise is the same at every call: epochs differ by their models alone.
         """
-        config, group = self.config, self.group
+        config, x = self.config, Shard.of(x)
         self.model.eval()
         # Free bits shape the gradient; whether a model is better is another question.
         objective = Objective(self.model, replace(config, free_bits=0.0))
@@ -125,15 +137,15 @@ class Trainer:
             len(x),
             *config.latent_shape,
             generator=torch.Generator().manual_seed(NOISE_SEED),
-        ).to(x.device)
-        steps = _Steps(group)
+        )
+        steps = _Steps(self.group)
         rows = max(1, BATCH // config.k)  # each is decoded k times
-        for images, noise in zip(torch.split(x, rows), torch.split(eps, rows, dim=1), strict=True):
-            share, counted = group.share(len(images))
-            images = as_float(images)
-            batch = Batch(images, images, noise).part(share)
-            loss, terms = objective(*batch)
-            steps.add(counted, {"loss": loss, **terms})
+        parts = x.batches(torch.arange(len(x)), rows)
+        for part, noise in zip(parts, torch.split(eps, rows, dim=1), strict=True):
+            images = as_float(part.images)
+            own = noise[:, part.places.taken].to(images.device)
+            loss, terms = objective(images, images, own)
+            steps.add(part.counted, {"loss": loss, **terms})
         return steps.means("validation loss")
 
 

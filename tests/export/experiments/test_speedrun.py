@@ -3,10 +3,12 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from export.config import Config
+from export.data.shards import Shard
 from export.experiments import plain, speedrun
 from export.experiments.speedrun import Result
 from export.networks.building import build
 from export.recipes import MLP_RECIPES
+from export.training.distributed import Group
 from export.training.objective import Objective
 
 
@@ -20,8 +22,8 @@ def test_a_speedrun_times_all_and_scores_ours(monkeypatch, capsys, data_dir, com
     monkeypatch.setattr(torch, "compile", compiled)
     small = {"epochs": 2, "hidden_dim": 4, "batch_size": 5000, "train_on": "all"}
     monkeypatch.setitem(MLP_RECIPES, "speed", {**MLP_RECIPES["speed"], **small})
-    few = speedrun.load(Config(**MLP_RECIPES["speed"]), data_dir, torch.device("cpu"))
-    few = few._replace(train=few.train[:12_000])
+    few = speedrun.load(Config(**MLP_RECIPES["speed"]), data_dir, Group(torch.device("cpu")))
+    few = few._replace(train=Shard(few.train.pixels[:12_000]))
     real = speedrun.report_loader(data_dir)
     assert len(real.dataset) == 50_000
     some = DataLoader(Subset(real.dataset, range(256)), batch_size=128)

@@ -6,7 +6,7 @@ import torch
 
 from export.config import Config
 from export.training import cpu, record
-from export.training.run import settled
+from export.training.preparing import settled
 
 SCRIPT = """
 import torch

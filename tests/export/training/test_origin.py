@@ -12,7 +12,8 @@ import vae_onnx
 from export.__main__ import main
 from export.config import Config
 from export.data import datasets
-from export.training import checkpoint, origin, record, run
+from export.training import checkpoint, origin, preparing, record
+from export.training.distributed import Group
 
 SMALL = ["--image-size", "8", "--hidden-dim", "4", "--epochs", "1", "--batch-size", "16"]
 
@@ -257,7 +258,8 @@ def test_a_run_has_its_images_as_bytes(trained, train_on):
     config = Config(
         dataset=f"folder:{trained / 'pics'}", colour=True, image_size=6, train_on=train_on
     )
-    images = run.load(config, None, torch.device("cpu"))
-    assert images.train.dtype == images.validation.dtype == torch.uint8
-    assert images.train.shape == (36 if train_on == "all" else 32, 3 * 6 * 6)
-    assert images.validation.shape == (4, 3 * 6 * 6)
+    images = preparing.load(config, None, Group(torch.device("cpu")))
+    x_train, x_validation = images.train.pixels, images.validation.pixels
+    assert x_train.dtype == x_validation.dtype == torch.uint8
+    assert x_train.shape == (36 if train_on == "all" else 32, 3 * 6 * 6)
+    assert x_validation.shape == (4, 3 * 6 * 6)

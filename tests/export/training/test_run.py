@@ -12,7 +12,7 @@ import torch
 
 from export.config import Config
 from export.errors import ConfigError, DivergedError, RunError
-from export.training import checkpoint, record, trainer
+from export.training import checkpoint, preparing, record, trainer
 from export.training import run as training
 from export.training.distributed import Group
 from export.training.trainer import Trainer
@@ -276,10 +276,10 @@ def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data
 
 
 def test_all_images_to_train_on_are_those_kept_for_validation_too(data_dir):
-    train_only, validation, _ = training.load(CONFIG, data_dir, torch.device("cpu"))
-    everything, judged, _ = training.load(
-        replace(CONFIG, train_on="all"), data_dir, torch.device("cpu")
-    )
+    alone = Group(torch.device("cpu"))
+    train_only, validation = (x.pixels for x in preparing.load(CONFIG, data_dir, alone)[:2])
+    config = replace(CONFIG, train_on="all")
+    everything, judged = (x.pixels for x in preparing.load(config, data_dir, alone)[:2])
     assert (len(train_only), len(everything)) == (50_000, 60_000)
     assert torch.equal(everything, torch.cat([train_only, validation]))
     assert torch.equal(judged, validation)

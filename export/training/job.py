@@ -1,0 +1,41 @@
+"""Which `torchrun` a run was begun by: one that starts its processes anew wants them to go on.
+
+Its own count of restarts does not tell: where another machine has failed, or has been replaced, it
+stays at 0 here; and it also counts a start that was refused, so as not to overwrite a run.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from export import writing
+
+JOB: Final = "torchrun.json"
+
+
+def agent() -> str | None:
+    """The `torchrun` of this machine that has started this process, if one has."""
+    run_id = os.environ.get("TORCHELASTIC_RUN_ID")
+    return run_id and f"{run_id}, process {os.getppid()} on {socket.gethostname()}"
+
+
+def note(run: Path, agents: Sequence[str | None]) -> None:
+    """Write down by which ones, on all machines, a run is trained."""
+    if named := sorted({one for one in agents if one}):
+        writing.write_text(run / JOB, json.dumps(named, indent=1))
+
+
+def is_same(run: Path, agents: Sequence[str | None]) -> bool:
+    """Whether one of these has already trained the run."""
+    try:
+        return not set(json.loads((run / JOB).read_text(encoding="utf-8"))).isdisjoint(agents)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def forget(run: Path) -> None:
+    """Leave no trace in a run that is finished."""
+    (run / JOB).unlink(missing_ok=True)
