@@ -219,6 +219,8 @@ def _new(job: Job) -> State:
 def _check_same(job: Job) -> None:
     try:
         told = json.loads(job.output.read(JOB))
+        if not isinstance(told, dict):
+            raise TypeError(f"it holds a {type(told).__name__}")
         differing = list(_differing(told, _plain(job.told)))
     except (FileMissingError, ValueError, AttributeError, TypeError) as error:
         raise FileError(

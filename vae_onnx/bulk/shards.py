@@ -1,7 +1,12 @@
-"""The files of a result: a range of the input each, which can be checked without another file."""
+"""The files of a result: a range of the input each, which can be checked without another file.
+
+Pages of Parquet have sums of their own, but what says where they are and what is in them has none.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Final, NamedTuple
@@ -15,6 +20,9 @@ from vae_onnx.errors import FileMissingError, VaeOnnxError
 KEY: Final = b"vae_onnx"  # of what a file says of itself, JSON in the metadata of its schema
 PREFIX: Final = "part-"
 SUFFIX: Final = ".parquet"
+SUM: Final = "vae_onnx.sha256"  # of the bytes of the file, with zeros where it stands itself
+MARK: Final = b"sum of vae_onnx: "
+DIGITS: Final = 64
 
 
 class Shard(NamedTuple):
@@ -69,32 +77,34 @@ def write(
 
 
 def write_table(output: Output, name: str, table: pa.Table) -> None:
-    """Write a table, of which readers find out if a bit of it changes."""
-
-    def fill(file: IO[bytes]) -> None:
-        pq.write_table(
-            table,
-            file,
-            row_group_size=max(1, len(table)),
-            compression="zstd",
-            use_dictionary=False,
-            write_page_checksum=True,
-        )
-
-    output.write(name, fill)
+    """Write a table, with a sum of all bytes of its file within."""
+    file = io.BytesIO()
+    with pq.ParquetWriter(
+        file, table.schema, compression="zstd", use_dictionary=False, write_page_checksum=True
+    ) as writer:
+        writer.write_table(table, row_group_size=max(1, len(table)))
+        writer.add_key_value_metadata({SUM: MARK.decode() + "0" * DIGITS})
+    content = file.getbuffer()
+    at = file.getvalue().rfind(MARK) + len(MARK)
+    content[at : at + DIGITS] = _sum(content, at)
+    output.write(name, lambda target: _fill(target, content))
 
 
 def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any] | str:
     """Return what the file of a shard tells, once all of it has been read and found sound.
 
     Returns:
-        Or the reason why the shard must be done again: "missing", "damaged: ...", "another job".
+        Or the reason why the shard must be done again: "missing", "damaged: ...", "another job's".
     """
     try:
         with opened(output.path(shard.name)) as file:
-            parquet = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
-            told = about(parquet.schema_arrow)
-            rows = sum(len(batch) for batch in parquet.iter_batches())
+            content = file.read()
+        at = content.rfind(MARK) + len(MARK)
+        if content[at : at + DIGITS] != _sum(memoryview(content), at):
+            return "damaged: its bytes are not those that were written"
+        parquet = pq.ParquetFile(pa.BufferReader(content))
+        told = about(parquet.schema_arrow)
+        rows = parquet.metadata.num_rows
     except FileMissingError:
         return "missing"
     except (pa.ArrowException, OSError, ValueError, VaeOnnxError) as error:
@@ -112,6 +122,18 @@ def about(schema: pa.Schema) -> dict[str, Any]:
     """Return what a file says of itself, nothing if it is not of this package."""
     told: dict[str, Any] = json.loads((schema.metadata or {}).get(KEY, b"{}"))
     return told
+
+
+def _sum(content: memoryview, at: int) -> bytes:
+    """Return the sum of the bytes of a file, whatever stands in it at a place for the sum."""
+    sha256 = hashlib.sha256(content[:at])
+    sha256.update(b"0" * DIGITS)
+    sha256.update(content[at + DIGITS :])
+    return sha256.hexdigest().encode()
+
+
+def _fill(file: IO[bytes], content: memoryview) -> None:
+    file.write(content)
 
 
 def _json(value: Any) -> bytes:

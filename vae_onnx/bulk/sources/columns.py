@@ -37,7 +37,7 @@ def pick(schema: pa.Schema, wanted: str | None, where: str, form: str = "images"
     Raises:
         InputError: There is none, or there are several and none is `wanted`; or it is no such.
     """
-    able = [field.name for field in schema if _is_able(storage(field.type), form)]
+    able = [field.name for field in schema if _is_able(field.type, form)]
     if wanted is not None:
         if wanted not in schema.names:
             raise InputError(
@@ -137,11 +137,6 @@ def is_binary(kind: pa.DataType) -> bool:
     )
 
 
-def storage(kind: pa.DataType) -> pa.DataType:
-    """Return the type that an extension is stored as."""
-    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-
-
 def _field(column: pa.Array) -> pa.Array:
     """The field `bytes` of structs, null where the struct is."""
     import pyarrow.compute as pc
@@ -150,6 +145,9 @@ def _field(column: pa.Array) -> pa.Array:
 
 
 def _is_able(kind: pa.DataType, form: str) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):  # a tensor may be, a UUID is none
+        kind = kind.storage_type
+        return _is_list(kind) and _is_able(kind, form)
     if form == "codes":
         return _is_list(kind) and _depth(kind)[1] in (pa.float32(), pa.float64())
     if pa.types.is_struct(kind):
