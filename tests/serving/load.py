@@ -45,7 +45,7 @@ CHANNEL = [
     ("grpc.max_send_message_length", -1),
 ]
 PAUSE = 0.1  # seconds between two tries
-START = 60  # seconds that a service has to begin
+START = 180  # seconds that a service has to begin
 
 
 @dataclass
@@ -90,8 +90,8 @@ def serving(model, *options):
     finally:
         timer.cancel()
         process.terminate()
-        process.wait(30)
-        listening.join(30)
+        process.wait(120)
+        listening.join(120)
         process.stdout.close()
         process.stderr.close()
 

@@ -27,7 +27,7 @@ def is_alive(pid):
         return False
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=180):
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
@@ -86,7 +86,7 @@ def test_it_ends_when_it_is_told_to(number):
     with load.serving("mnist-vae", "--workers", 2) as service:
         assert all(map(is_alive, service.pids))
         service.process.send_signal(number)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
         assert not any(map(is_alive, service.pids))
         assert service.log == []
 
@@ -102,8 +102,8 @@ def test_what_is_in_hand_at_the_end_is_finished(protocol):
             wait_for(lambda: float_metric(service, "vae_onnx_batch_rows_sum") >= len(rows))
             service.process.terminate()
             assert not answer.done()
-            assert load.close_to(answer.result(60)["x_recon"], expected)
-        assert service.process.wait(30) == 0
+            assert load.close_to(answer.result(180)["x_recon"], expected)
+        assert service.process.wait(120) == 0
         assert service.log == []
 
 
@@ -114,7 +114,7 @@ def float_metric(service, name):
 
 def run(*arguments):
     command = [load.COMMAND, "serve", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_a_port_that_is_taken():
