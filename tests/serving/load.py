@@ -36,7 +36,7 @@ ROWS = (1, 1, 1, 1, 1, 1, 2, 3, 7, 16, 64, 256, 300)  # of a request: from one p
 MODEL = "mnist-vae"
 COMMAND = Path(sys.executable).with_name("vae-onnx")
 CLOSE = 1e-5  # of the largest magnitude: blocks of other sizes are summed up in another order
-TRIES = 100
+TRIES = 600
 CHANNEL = [
     # Without this all channels of a process share one connection, so one worker.
     ("grpc.use_local_subchannel_pool", 1),
