@@ -36,7 +36,7 @@ ROWS = (1, 1, 1, 1, 1, 1, 2, 3, 7, 16, 64, 256, 300)  # of a request: from one p
 MODEL = "mnist-vae"
 COMMAND = Path(sys.executable).with_name("vae-onnx")
 CLOSE = 1e-5  # of the largest magnitude: blocks of other sizes are summed up in another order
-TRIES = 100
+TRIES = 600
 CHANNEL = [
     # Without this all channels of a process share one connection, so one worker.
     ("grpc.use_local_subchannel_pool", 1),
@@ -45,7 +45,7 @@ CHANNEL = [
     ("grpc.max_send_message_length", -1),
 ]
 PAUSE = 0.1  # seconds between two tries
-START = 60  # seconds that a service has to begin
+START = 180  # seconds that a service has to begin
 
 
 @dataclass
@@ -90,8 +90,8 @@ def serving(model, *options):
     finally:
         timer.cancel()
         process.terminate()
-        process.wait(30)
-        listening.join(30)
+        process.wait(120)
+        listening.join(120)
         process.stdout.close()
         process.stderr.close()
 

@@ -27,7 +27,7 @@ def is_alive(pid):
         return False
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=180):
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
@@ -86,13 +86,18 @@ def test_it_ends_when_it_is_told_to(number):
     with load.serving("mnist-vae", "--workers", 2) as service:
         assert all(map(is_alive, service.pids))
         service.process.send_signal(number)
-        assert service.process.wait(30) == 0
+        assert service.process.wait(120) == 0
         assert not any(map(is_alive, service.pids))
         assert service.log == []
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_what_is_in_hand_at_the_end_is_finished(protocol):
+    """On a busy machine the answer may be there before the end is; then once more."""
+    assert any(was_in_hand_at_the_end(protocol) for _ in range(5))
+
+
+def was_in_hand_at_the_end(protocol):
     rows = np.random.default_rng(0).standard_normal((2000, 64)).astype(np.float32)  # a second
     expected = vae_onnx.load("emoji-vae").decoder.to_x_recon(rows)
     with load.serving("emoji-vae", "--threads", 1) as service, ThreadPoolExecutor(1) as pool:
@@ -101,10 +106,11 @@ def test_what_is_in_hand_at_the_end_is_finished(protocol):
             answer = pool.submit(load.ask, *asked)
             wait_for(lambda: float_metric(service, "vae_onnx_batch_rows_sum") >= len(rows))
             service.process.terminate()
-            assert not answer.done()
-            assert load.close_to(answer.result(60)["x_recon"], expected)
-        assert service.process.wait(30) == 0
+            in_hand = not answer.done()
+            assert load.close_to(answer.result(180)["x_recon"], expected)
+        assert service.process.wait(120) == 0
         assert service.log == []
+        return in_hand
 
 
 def float_metric(service, name):
@@ -114,7 +120,7 @@ def float_metric(service, name):
 
 def run(*arguments):
     command = [load.COMMAND, "serve", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_a_port_that_is_taken():

@@ -185,10 +185,12 @@ def _prepare_alike(collection: Collection, options: argparse.Namespace) -> None:
     """Take --fit and --[no-]invert from the collection where they were not typed."""
     if options.drawing or options.images[0].suffix.lower() == ".npy":
         return
-    if options.fit is None and collection.about.get("fit") in FITS:
-        options.fit = collection.about["fit"]
-    if options.invert is None and isinstance(collection.about.get("invert"), bool):
-        options.invert = collection.about["invert"]
+    told = collection.about.get("embed")
+    taken = told if isinstance(told, dict) else {}
+    if options.fit is None and taken.get("fit") in FITS:
+        options.fit = taken["fit"]
+    if options.invert is None and isinstance(taken.get("invert"), bool):
+        options.invert = taken["invert"]
 
 
 def _rows(collection: Collection, options: argparse.Namespace) -> Queries:

@@ -40,7 +40,7 @@ METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 PACKAGES: Final = ("kserve", "uvicorn", "grpc")
 LOOK: Final = 0.1  # seconds between two looks at the workers
 FAILURES: Final = 3  # workers in a row that die before they answer
-GRACE: Final = 15  # seconds that a worker has to end
+GRACE: Final = 28  # seconds that a worker has to end, of which its requests have 25
 
 
 class Worker:

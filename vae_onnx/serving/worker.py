@@ -26,7 +26,7 @@ from vae_onnx.serving.parts import parts
 from vae_onnx.serving.protocol import models, rest, rpc
 
 READY: Final = "ready"  # what a worker says on standard output once it answers
-GRACE: Final = 10  # seconds that requests have to come to their end
+GRACE: Final = 25  # seconds that requests have to come to their end: Kubernetes kills after 30
 BACKLOG: Final = 2048
 LOOK: Final = 0.02  # seconds between two looks at what HTTP does
 

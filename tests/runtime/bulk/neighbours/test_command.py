@@ -188,7 +188,7 @@ def test_the_reference_is_where_the_model_was(digits, write, about, capsys):
 def test_pictures_are_prepared_as_those_of_the_collection(digits, images, write, about, capsys):
     """Cut or scaled alike, unless another way is typed."""
     Image.fromarray(np.pad(images["mnist"][3], ((0, 0), (14, 14)))).save("wide.png")
-    write(Path("cut"), digits, about=about("mnist-vae", fit="crop", invert=False))
+    write(Path("cut"), digits, about=about("mnist-vae", embed={"fit": "crop", "invert": False}))
     assert main(["nearest", "cut", "wide.png", "-k", "1"]) == 0
     row = rows_of(capsys.readouterr().out)[0]
     assert (row["id"], row["distance"]) == ("3", "0")
