@@ -108,14 +108,18 @@ lint: $(VENV)/.all
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
+	set -e; for run in fashion-mnist/vae:250:50 fashion-mnist/ae:250:50 mnist/vae:450:250 mnist/ae:250:50 \
+	  fashion-mnist/vae-16d:210:30 mnist/vae-16d:400:60; do \
+	  name=$${run%%:*}; dataset=$${name%/*}; model=$${name#*/}; lengths=$${run#*:}; \
+	  case $$model in \
+	    *-16d) extra="--latent-dim 16 --z-lr-factor 2 --batch-size 256 --lr 0.006" ;; *) extra= ;; esac; \
+	  $(BIN)/python -m export train --dataset $$dataset --kind $${model%-16d} $(LONG) $$extra \
+	    --epochs $${lengths%:*} --encoder-epochs $${lengths#*:} --out runs/$$name --resume; \
+	  $(BIN)/python -m export evaluate runs/$$name; \
+	  $(BIN)/python -m export onnx runs/$$name --out vae_onnx/models/$$dataset-$$model; \
+	done
 	set -e; for dataset in fashion-mnist mnist; do \
-	  $(BIN)/python -m export all --dataset $$dataset $(LONG) --epochs 250 --encoder-epochs 50 \
-	    --out runs/$$dataset --models vae_onnx/models --resume; \
-	  $(BIN)/python -m export train --dataset $$dataset $(LONG) --epochs 210 --encoder-epochs 30 \
-	    --latent-dim 16 --z-lr-factor 2 --batch-size 256 --lr 0.006 \
-	    --out runs/$$dataset/vae-16d --resume; \
-	  $(BIN)/python -m export evaluate runs/$$dataset/vae-16d; \
-	  $(BIN)/python -m export onnx runs/$$dataset/vae-16d --out vae_onnx/models/$$dataset-vae-16d; \
+	  $(BIN)/python -m export figures runs/$$dataset/vae runs/$$dataset/ae --out runs/$$dataset/figures; \
 	done
 	$(BIN)/python -m export quantize vae_onnx/models/*mnist*/ --precision int8 --page docs/precision.md
 	$(BIN)/python -m export quantize vae_onnx/models/*mnist*/ --precision float16 --dry-run \

@@ -4,27 +4,14 @@
 import { Unfit } from "./graphproto.js";
 import { padToVector, panels } from "./panels.js";
 import { product } from "./shapes.js";
+import { Tensors, fixedRow } from "./tensors.js";
 
 const ROWS = 16; // of a pass: what they need stays in the cache; as kernel.c has it
 const LARGEST = 2 ** 28; // numbers of a matrix
 const HUGE = 2 ** 60; // for a weight
 
 /** @typedef {import("./graphproto.js").Node} Node */
-/** @typedef {import("./graphproto.js").Constant} Constant */
-
-/**
- * @typedef {object} Buffer Rows in the kernel's memory.
- * @property {number} address
- * @property {number} row Numbers from one to the next.
- * @property {"real" | "sums" | "bytes"} holds Floats; floats that ONNX calls int32; bytes.
- * @property {number} readers Nodes and outputs that will still read them.
- */
-
-/**
- * @typedef {object} Value A tensor of the graph.
- * @property {Buffer} buffer
- * @property {readonly number[]} shape Of a row.
- */
+/** @typedef {import("./tensors.js").Value} Value */
 
 /**
  * @typedef {object} Operand What a function on pairs takes: bytes from row to row, and from vector to vector.
@@ -63,14 +50,10 @@ const SIGNATURES = {
 
 /** One graph, laid out in a kernel of its own. */
 export class Dense {
-  #graph;
   #kernel;
+  #tensors;
   /** @type {((rows: number) => void)[]} */
   #steps = [];
-  /** @type {Map<string, Value>} */
-  #values = new Map();
-  /** @type {Map<string, number>} */
-  #readers = new Map();
   #listed = 0; // bytes of the list of a row's inputs, at most
   #list = 0;
   #input;
@@ -84,15 +67,13 @@ export class Dense {
    * @param {import("./kernel.js").Kernel} kernel
    */
   constructor(graph, kernel) {
-    this.#graph = graph;
     this.#kernel = kernel;
+    this.#tensors = new Tensors(graph, kernel, ROWS);
     const [port] = graph.inputs;
     if (graph.inputs.length !== 1 || port.type !== "float32") throw new Unfit("its input is not floats");
-    const read = [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ name }) => name)];
-    for (const name of read) this.#readers.set(name, (this.#readers.get(name) ?? 0) + 1);
-    this.#input = this.#add(port.name, fixedRow(port));
+    this.#input = this.#tensors.add(port.name, fixedRow(port));
     for (const node of graph.nodes) this.#take(node);
-    this.#outputs = graph.outputs.map((output) => ({ name: output.name, value: this.#result(output) }));
+    this.#outputs = graph.outputs.map((output) => ({ name: output.name, value: this.#tensors.result(output) }));
     this.#list = kernel.reserve(ROWS * this.#listed);
     this.#memory = kernel.settle();
   }
@@ -176,8 +157,8 @@ export class Dense {
    * @param {string} name
    */
   #each(node, name) {
-    const { buffer, shape } = this.#value(node.inputs[0]);
-    const to = this.#after(node, shape, buffer).buffer;
+    const { buffer, shape } = this.#tensors.value(node.inputs[0]);
+    const to = this.#tensors.after(node, shape, buffer).buffer;
     const call = this.#kernel.functions[name];
     const vectors = buffer.row / 4;
     this.#steps.push((rows) => call(buffer.address, rows * vectors, to.address));
@@ -191,7 +172,7 @@ export class Dense {
    */
   #pairwise(node, name) {
     if (node.inputs.length !== 2) throw new Unfit(`its ${node.op} is not of two`);
-    const known = node.inputs.map((one) => (this.#values.has(one) ? this.#value(one) : null));
+    const known = node.inputs.map((one) => (this.#tensors.has(one) ? this.#tensors.value(one) : null));
     const values = known.flatMap((value) => value ?? []);
     const [wide] = [...values].sort((a, b) => product(b.shape) - product(a.shape));
     if (!wide) throw new Unfit(`its ${node.op} is of constants alone`);
@@ -206,7 +187,7 @@ export class Dense {
       const step = single && product(wide.shape) > 1 ? 0 : 16;
       return { address: value.buffer.address, row: 4 * value.buffer.row, step };
     });
-    const to = this.#after(node, wide.shape, wide.buffer).buffer;
+    const to = this.#tensors.after(node, wide.shape, wide.buffer).buffer;
     const call = this.#kernel.functions[name];
     this.#steps.push((rows) => {
       call(rows, row / 4, a.address, a.row, a.step, b.address, b.row, b.step, to.address);
@@ -221,7 +202,7 @@ export class Dense {
    * @returns {Operand}
    */
   #constantRow(name, shape) {
-    const { data, dims } = this.#constant(name, "float32");
+    const { data, dims } = this.#tensors.constant(name, "float32");
     const plain = (/** @type {readonly number[]} */ sizes) =>
       String(sizes.slice(sizes.findIndex((size) => size !== 1)));
     const fits = dims.length <= shape.length || (dims.length === shape.length + 1 && dims[0] === 1);
@@ -236,8 +217,8 @@ export class Dense {
   /** @param {Node} node Gemm, or MatMul. */
   #dense(node) {
     const { transA = 0, transB = 0, alpha = 1, beta = 1 } = node.attributes;
-    const x = this.#row(node.inputs[0]);
-    const { data, dims } = this.#constant(node.inputs[1], "float32");
+    const x = this.#tensors.row(node.inputs[0]);
+    const { data, dims } = this.#tensors.constant(node.inputs[1], "float32");
     if (transA || dims.length !== 2) throw new Unfit(`its ${node.op} is not of rows`);
     const [inputs, outputs] = transB ? [dims[1], dims[0]] : dims;
     this.#checkSizes(x, inputs, outputs);
@@ -248,7 +229,7 @@ export class Dense {
       throw new Unfit("a weight is not finite, or huge"); // inputs near zero are passed over
     }
     const [from, weight, biasAt] = [x.buffer, this.#kernel.place(weights), this.#kernel.place(bias)];
-    const to = this.#after(node, [outputs]).buffer;
+    const to = this.#tensors.after(node, [outputs]).buffer;
     const call = this.#kernel.functions.dense;
     this.#listed = Math.max(this.#listed, 8 * inputs);
     this.#steps.push((rows) => {
@@ -262,7 +243,7 @@ export class Dense {
    * @param {number} beta
    */
   #bias(name, outputs, beta) {
-    const { data, dims } = this.#constant(name, "float32");
+    const { data, dims } = this.#tensors.constant(name, "float32");
     const row = dims.length < 2 || (dims.length === 2 && dims[0] === 1);
     if (!row || ![1, outputs].includes(data.length)) throw new Unfit(`the bias ${name} is not one of a row`);
     return scaled(Float32Array.from({ length: outputs }, (_, i) => data[data.length === 1 ? 0 : i]), beta);
@@ -270,8 +251,8 @@ export class Dense {
 
   /** @param {Node} node MatMulInteger. */
   #denseOfBytes(node) {
-    const x = this.#row(node.inputs[0], "bytes");
-    const { data, dims } = this.#constant(node.inputs[1], "int8");
+    const x = this.#tensors.row(node.inputs[0], "bytes");
+    const { data, dims } = this.#tensors.constant(node.inputs[1], "int8");
     if (dims.length !== 2 || node.inputs.slice(2).some(Boolean)) {
       throw new Unfit("its MatMulInteger is not of rows, or has a zero point");
     }
@@ -279,7 +260,7 @@ export class Dense {
     this.#checkSizes(x, inputs, outputs);
     const laid = panels(/** @type {Int8Array} */ (data), inputs, outputs, false, 2);
     const [from, weight] = [x.buffer, this.#kernel.place(laid)];
-    const to = this.#after(node, [outputs], null, "sums").buffer;
+    const to = this.#tensors.after(node, [outputs], null, "sums").buffer;
     const call = this.#kernel.functions.dense_int8;
     const pairs = Math.ceil(inputs / 2);
     this.#listed = Math.max(this.#listed, 8 * pairs);
@@ -290,13 +271,13 @@ export class Dense {
 
   /** @param {Node} node To 0..255, zero at 0. */
   #quantize(node) {
-    const { buffer, shape } = this.#value(node.inputs[0]);
-    const scale = this.#constant(node.inputs[1], "float32").data;
-    const zero = node.inputs[2] ? this.#constant(node.inputs[2], "uint8").data : Uint8Array.of(0);
+    const { buffer, shape } = this.#tensors.value(node.inputs[0]);
+    const scale = this.#tensors.constant(node.inputs[1], "float32").data;
+    const zero = node.inputs[2] ? this.#tensors.constant(node.inputs[2], "uint8").data : Uint8Array.of(0);
     if (scale.length !== 1 || zero.length !== 1 || zero[0] !== 0) {
       throw new Unfit("its QuantizeLinear is not one to 0..255");
     }
-    const to = this.#after(node, shape, null, "bytes").buffer;
+    const to = this.#tensors.after(node, shape, null, "bytes").buffer;
     const call = this.#kernel.functions.quantize;
     const vectors = buffer.row / 4;
     this.#steps.push((rows) => call(buffer.address, rows * vectors, scale[0], to.address));
@@ -304,12 +285,12 @@ export class Dense {
 
   /** @param {Node} node */
   #reduceMax(node) {
-    const { buffer, shape } = this.#row(node.inputs[0]);
-    const axes = node.inputs[1] ? [...this.#constant(node.inputs[1], "int64").data] : node.attributes.axes;
+    const { buffer, shape } = this.#tensors.row(node.inputs[0]);
+    const axes = node.inputs[1] ? [...this.#tensors.constant(node.inputs[1], "int64").data] : node.attributes.axes;
     if (!["1", "-1"].includes(String(axes)) || !(node.attributes.keepdims ?? 1)) {
       throw new Unfit("its ReduceMax is not of a row");
     }
-    const to = this.#after(node, [1]).buffer;
+    const to = this.#tensors.after(node, [1]).buffer;
     const call = this.#kernel.functions.reduce_max;
     this.#steps.push((rows) => call(rows, buffer.address, buffer.row, shape[0], to.address));
   }
@@ -317,14 +298,14 @@ export class Dense {
   /** @param {Node} node */
   #clip(node) {
     const [name, ...limits] = node.inputs;
-    const { buffer, shape } = this.#value(name);
-    const to = this.#after(node, shape, buffer).buffer;
+    const { buffer, shape } = this.#tensors.value(name);
+    const to = this.#tensors.after(node, shape, buffer).buffer;
     const row = 4 * buffer.row;
     let from = buffer.address;
     const { functions } = this.#kernel;
     limits.forEach((limit, i) => {
       if (!limit) return;
-      if (this.#constant(limit, "float32").data.length !== 1) throw new Unfit("its Clip has several limits");
+      if (this.#tensors.constant(limit, "float32").data.length !== 1) throw new Unfit("its Clip has several limits");
       const [call, first] = [[functions.max, functions.min][i], from];
       const { address } = this.#constantRow(limit, shape);
       this.#steps.push((rows) => call(rows, row / 16, first, row, 16, address, 0, 0, to.address));
@@ -336,91 +317,13 @@ export class Dense {
   /** @param {Node} node One that changes no number. */
   #rename(node) {
     const { op, inputs, outputs, attributes } = node;
-    const from = this.#value(inputs[0], op === "Cast" ? ["real", "sums"] : ["real"]);
+    const from = this.#tensors.value(inputs[0], op === "Cast" ? ["real", "sums"] : ["real"]);
     if (op === "Cast" && attributes.to !== 1) throw new Unfit("its Cast is not one to floats");
     if (op === "Flatten" && (attributes.axis ?? 1) !== 1) throw new Unfit("its Flatten mixes rows");
     let { shape } = from;
     if (op === "Flatten") shape = [product(shape)];
-    if (op === "Reshape") shape = reshaped(shape, this.#constant(inputs[1], "int64").data, attributes);
-    const { buffer } = from;
-    const readers = this.#readers.get(outputs[0]) ?? 0;
-    if (buffer.holds === "real") {
-      buffer.readers += readers;
-      this.#values.set(outputs[0], { buffer, shape });
-      return;
-    }
-    if (buffer.readers > 0) throw new Unfit(`${inputs[0]} is read twice`);
-    this.#values.set(outputs[0], { buffer: { ...buffer, holds: "real", readers }, shape });
-  }
-
-  // --- what is known of the tensors ---
-
-  /**
-   * A value that a node reads.
-   *
-   * @param {string} name
-   * @param {string[]} holding
-   * @returns {Value}
-   */
-  #value(name, holding = ["real"]) {
-    const value = this.#values.get(name);
-    if (!value || !holding.includes(value.buffer.holds)) throw new Unfit(`${name} is not what it works on`);
-    value.buffer.readers -= 1;
-    return value;
-  }
-
-  /**
-   * The same, if its rows are plain lists.
-   *
-   * @param {string} name
-   * @param {string} [holding]
-   */
-  #row(name, holding = "real") {
-    const value = this.#value(name, [holding]);
-    if (value.shape.length !== 1) throw new Unfit(`${name} is no row of numbers`);
-    return value;
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} type
-   * @returns {Constant}
-   */
-  #constant(name, type) {
-    const constant = this.#graph.constants.get(name);
-    if (constant?.type === type) return constant;
-    throw new Unfit(`${name} is no constant of ${type}`);
-  }
-
-  /**
-   * What a node gives: in the place of what it reads, if nobody else does.
-   *
-   * @param {Node} node
-   * @param {readonly number[]} shape
-   * @param {Buffer | null} [inPlace]
-   * @param {Buffer["holds"]} [holds]
-   */
-  #after(node, shape, inPlace = null, holds = "real") {
-    const [name, ...others] = node.outputs;
-    if (others.some(Boolean)) throw new Unfit(`its ${node.op} gives several tensors`);
-    return this.#add(name, shape, inPlace?.readers === 0 ? inPlace.address : undefined, holds);
-  }
-
-  /**
-   * @param {string} name
-   * @param {readonly number[]} shape
-   * @param {number} [address]
-   * @param {Buffer["holds"]} [holds]
-   * @returns {Value}
-   */
-  #add(name, shape, address, holds = "real") {
-    const row = padToVector(product(shape));
-    const bytes = holds === "bytes" ? row : 4 * row;
-    const readers = this.#readers.get(name) ?? 0;
-    const buffer = { address: address ?? this.#kernel.reserve(ROWS * bytes), row, holds, readers };
-    const value = { buffer, shape };
-    this.#values.set(name, value);
-    return value;
+    if (op === "Reshape") shape = reshaped(shape, this.#tensors.constant(inputs[1], "int64").data, attributes);
+    this.#tensors.rename(from, outputs[0], shape);
   }
 
   /**
@@ -432,31 +335,6 @@ export class Dense {
     if (shape[0] === inputs && outputs > 0 && inputs * outputs <= LARGEST) return;
     throw new Unfit(`a row of ${shape[0]} numbers does not go into a layer of ${inputs}`);
   }
-
-  /**
-   * An output of the graph, which must be as it is declared.
-   *
-   * @param {import("./graph.js").Port} port
-   */
-  #result(port) {
-    const value = this.#values.get(port.name);
-    if (value?.buffer.holds === "real" && String(value.shape) === String(fixedRow(port))) return value;
-    throw new Unfit(`its output ${port.name} is not what it declares`);
-  }
-}
-
-/**
- * The shape of a row; throws Unfit unless the batch is open and nothing else.
- *
- * @param {import("./graph.js").Port} port
- * @returns {number[]}
- */
-function fixedRow({ name, type, shape: [batch, ...sizes] }) {
-  const fixed = sizes.every((size) => typeof size === "number" && size > 0);
-  if (type === "float32" && typeof batch === "string" && sizes.length > 0 && fixed) {
-    return /** @type {number[]} */ (sizes);
-  }
-  throw new Unfit(`${name} is not floats in rows of one size`);
 }
 
 /**

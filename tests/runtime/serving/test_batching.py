@@ -16,6 +16,12 @@ def double(x):
     return [2 * x, x.sum(axis=tuple(range(1, x.ndim)), keepdims=True)]
 
 
+def in_a_loop(work):
+    """Run a coroutine in a thread of its own: other tests may leave a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 class Counting:
     """Computes, and keeps the rows of each batch."""
 
@@ -37,7 +43,7 @@ def ask(run, requests, max_rows=8, delay=0.0):
             batcher = Batcher(run, max_rows, delay, lane, wide, MOST)
             return await asyncio.gather(*map(batcher, requests), return_exceptions=True)
 
-    return asyncio.run(all_at_once())
+    return in_a_loop(all_at_once())
 
 
 def rows(count, start=0.0, width=3):
@@ -87,7 +93,7 @@ def test_while_one_batch_is_computed_the_next_gathers():
             run.go.set()
             return await asyncio.gather(*tasks)
 
-    check(asyncio.run(one_by_one()), requests)
+    check(in_a_loop(one_by_one()), requests)
     assert run.batches == [1, 5]
 
 
@@ -103,7 +109,7 @@ def test_a_delay_waits_for_others_but_not_for_more_than_are_taken():
                 await asyncio.sleep(0.005)
             return await asyncio.wait_for(asyncio.gather(*tasks), 10)
 
-    check(asyncio.run(one_by_one(4)), [rows(1, number) for number in range(4)])
+    check(in_a_loop(one_by_one(4)), [rows(1, number) for number in range(4)])
     assert run.batches == [4]
 
 
@@ -128,7 +134,7 @@ def test_a_large_request_does_not_keep_small_ones_waiting():
             large.set()
             return [await first, second]
 
-    check(asyncio.run(both()), [rows(100), rows(1)])
+    check(in_a_loop(both()), [rows(100), rows(1)])
     assert run.batches == [1, 100]
 
 
@@ -160,7 +166,7 @@ def test_who_has_gone_is_not_waited_for():
             run.go.set()
             return await asyncio.gather(*tasks, *late, return_exceptions=True)
 
-    answers = asyncio.run(leave())
+    answers = in_a_loop(leave())
     gone = [answers.pop(place) for place in (4, 1)]
     assert all(isinstance(error, asyncio.CancelledError) for error in gone)
     check(answers, [rows(1, n) for n in (0, 2, 3, 5)])
@@ -191,4 +197,4 @@ def test_what_waits_is_limited_by_its_bytes(max_rows):
             answers = await asyncio.gather(*tasks)
             return [*answers, await batcher(request)]  # there is room again
 
-    check(asyncio.run(too_many()), [request] * 4)
+    check(in_a_loop(too_many()), [request] * 4)
