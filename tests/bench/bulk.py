@@ -24,9 +24,9 @@ import vae_onnx
 from export.markdown import fill, table
 from vae_onnx.bulk import embedding
 from vae_onnx.command.bench import machine
-from vae_onnx.command.files import read_idx
 from vae_onnx.engine import threads
 from vae_onnx.pictures.taking import Taker
+from vae_onnx.store.array_files import read_idx
 
 COUNTS = (10_000, 100_000, 1_000_000, 2_000_000, 10_000_000)
 COMPARED = 2_000_000  # beside which `posterior` of the array in memory is timed

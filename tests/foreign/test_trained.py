@@ -11,9 +11,9 @@ from torch import nn
 import vae_onnx
 import vae_onnx.torch
 from vae_onnx import likelihood
-from vae_onnx.command.files import read_idx
 from vae_onnx.crossing.gates.roundtrip import psnr
 from vae_onnx.errors import PixelRangeError
+from vae_onnx.store.array_files import read_idx
 
 from . import nets
 

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 import vae_onnx
 from vae_onnx import VaeOnnxError
 from vae_onnx.__main__ import main
-from vae_onnx.command import files
+from vae_onnx.store import array_files as files
 
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5)
 LIKELY = st.sampled_from([(2,), (3, 2), (2, 2), (3, 2, 2), (3, 4), (3, 1, 2, 2), (1, 2, 2, 1)])

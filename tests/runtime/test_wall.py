@@ -7,9 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import vae_onnx
+
+COLLECTIONS = {"pyarrow", "fsspec", "ray", "pandas", "datasets"}
 
 
 def run(code: str) -> str:
@@ -23,7 +26,46 @@ def test_nothing_else_is_imported():
     loaded = set(run(code).split())
     assert {"vae_onnx", "numpy", "onnxruntime"} <= loaded
     others = {"torch", "onnx", "gradio", "PIL", "matplotlib", "huggingface_hub", "export", "demo"}
-    assert loaded.isdisjoint(others)
+    assert loaded.isdisjoint(others | COLLECTIONS)
+
+
+def test_only_collections_import_what_they_need(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 28, 28), np.uint8))
+    code = """
+import sys
+from vae_onnx.__main__ import main
+assert main(sys.argv[1:]) == 0
+print(*{m.partition('.')[0] for m in sys.modules}, file=sys.stderr)
+"""
+    x, out = str(tmp_path / "x.npy"), str(tmp_path / "out.npy")
+    for arguments in (
+        ["encode", "mnist-vae", x, "-o", out],
+        ["decode", "mnist-vae", out, "-o", out],
+        ["info"],
+    ):
+        command = [sys.executable, "-I", "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert set(done.stderr.split()).isdisjoint(COLLECTIONS | {"torch", "onnx", "PIL"})
+    command = [sys.executable, "-I", "-c", code, "embed", x, str(tmp_path / "out")]
+    done = subprocess.run([*command, "--model", "mnist-vae"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stderr.split())
+    assert "pyarrow" in loaded
+    assert loaded.isdisjoint({"ray", "torch", "onnx", "datasets"})
+
+
+def test_collections_say_what_they_need():
+    code = """
+import sys
+sys.modules["pyarrow"] = None
+try:
+    import vae_onnx.bulk
+except ModuleNotFoundError as error:
+    print(type(error).__name__, error)
+"""
+    told = run(code)
+    assert told.startswith("PackageMissingError")
+    assert "pip install 'vae-onnx[bulk]'" in told
 
 
 def test_embedded_collections_are_for_those_who_name_them():

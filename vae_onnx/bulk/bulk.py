@@ -25,6 +25,7 @@ from vae_onnx.bulk.sources.parts import Source
 from vae_onnx.engine import sizes
 from vae_onnx.engine.progress import Meter, Said
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.evaluation import Settings
 from vae_onnx.pictures.fitting import Fit
 
 ROWS: Final = 50_000  # of a shard: what a crash may cost
@@ -81,7 +82,7 @@ def embed(
     column: str | None = None,
     id_column: str | None = None,
     elbo: bool = False,
-    draws: int = 1,
+    draws: int = Settings.draws,
     seed: int = 0,
     fit: Fit | None = None,
     invert: bool | None = None,
@@ -131,9 +132,11 @@ def embed(
         FileMissingError, GraphError, DeviceError: See `load`.
         PackageMissingError: pyarrow, fsspec or Ray is missing.
     """
-    work = {"invert": invert, "fit": fit, "elbo": elbo, "draws": draws, "seed": seed}
     checks.integer(draws, "draws", at_least=1)
     checks.integer(seed, "seed", at_least=0)
+    work: dict[str, Any] = {"invert": invert, "fit": fit, "elbo": elbo}
+    if elbo:
+        work |= {"draws": draws, "seed": seed}
     opening = Opening(_model(model), options)
     opened = opening.load()
     fixed = sizes.are_fixed(opened.image_shape)
@@ -239,14 +242,8 @@ def _job(
         Output(os.fspath(output)),
         told,
         shards.planned(len(source), rows),
-        _most(max_errors, len(source)),
+        job.most_errors(max_errors, len(source)),
     )
-
-
-def _most(max_errors: int | float, count: int) -> int:
-    if not isinstance(max_errors, int | float) or not max_errors >= 0:
-        raise InputError(f"max_errors must be a number of at least 0, got {max_errors!r}")
-    return int(np.ceil(max_errors * count)) if max_errors < 1 else int(min(max_errors, count))
 
 
 def _run(

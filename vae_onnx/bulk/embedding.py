@@ -93,7 +93,7 @@ class Embedding:
         invert: bool | None = None,
         fit: Fit | None = None,
         elbo: bool = False,
-        draws: int = 1,
+        draws: int = evaluation.Settings.draws,
         seed: int = 0,
     ) -> None:
         self.model, self.take = model, Taker(model, invert, fit)

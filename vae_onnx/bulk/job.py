@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,6 +147,17 @@ class State:
             }
         )
         shards.write_table(self.job.output, ERRORS, table)
+
+
+def most_errors(max_errors: int | float, count: int) -> int:
+    """Return how many images that cannot be taken a job bears, of a number or a share below 1.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not isinstance(max_errors, int | float) or not max_errors >= 0:
+        raise InputError(f"max_errors must be a number of at least 0, got {max_errors!r}")
+    return math.ceil(max_errors * count) if max_errors < 1 else int(min(max_errors, count))
 
 
 def identity(

@@ -12,6 +12,7 @@ import vae_onnx
 from vae_onnx.bulk.blocks import Block, Item, Unusable, pixels
 from vae_onnx.bulk.embedding import Embedding
 from vae_onnx.errors import InputError
+from vae_onnx.evaluation import Settings
 from vae_onnx.pictures.fitting import Fit
 
 Batch = dict[str, npt.NDArray[Any]]
@@ -50,7 +51,7 @@ class Embed:
         fit: Fit | None = None,
         invert: bool | None = None,
         elbo: bool = False,
-        draws: int = 1,
+        draws: int = Settings.draws,
         seed: int = 0,
         **options: Any,
     ) -> None:

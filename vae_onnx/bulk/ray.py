@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +71,7 @@ def run(
 
     Raises:
         PackageMissingError: Ray is not installed.
-        DeviceError: There is no such cluster, or no room in it for one actor.
+        DeviceError: There is no such cluster, or no room in it for one actor; or it failed.
         VaeOnnxError: As the local engine.
     """
     ray = _ray()
@@ -86,13 +88,23 @@ def run(
             num_cpus=cluster.num_cpus,
             num_gpus=cluster.num_gpus or None,
         )
-        for row in done.iter_rows():
+        for row in _rows(ray, done):
             index, *told = json.loads(str(row["told"]))
             if isinstance(index, str):
                 raise getattr(errors, index)(told[0])
             shard = job.shards[index]
             tell(shard.stop - shard.start)
             yield Written(shard, [(name, why) for name, why in told[0]], Counter(told[1]))
+
+
+def _rows(ray: Any, done: Any) -> Iterator[Any]:
+    try:
+        yield from done.iter_rows()
+    except ray.exceptions.RayError as error:
+        cause = str(error).strip().splitlines()[-1]
+        raise DeviceError(
+            f"the Ray cluster failed: {cause}; what is done is kept, go on with --resume"
+        ) from error
 
 
 def _ray() -> Any:
@@ -114,11 +126,13 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
         yield
         return
     try:
+        _see(cluster.address)
         ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise DeviceError(
             f"there is no Ray cluster at {cluster.address or '$RAY_ADDRESS'}: {error}; `ray start "
-            "--head` begins one, and without an address one is begun on this machine"
+            "--head` begins one, and without an address one is begun on this machine; one that "
+            "was begun with a token wants RAY_AUTH_MODE=token"
         ) from error
     try:
         yield
@@ -126,11 +140,22 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
         ray.shutdown()
 
 
+def _see(address: str | None) -> None:
+    """Raise OSError where nobody listens, which Ray itself tries again for a minute."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+            pass
+
+
 def _quieten(ray: Any) -> None:
     """Leave saying how far it has come to the caller."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # of its absence
+    # Of every pool of actors Ray Data has an error printed that these might not start anew.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 
 def _room(ray: Any, cluster: Cluster) -> int:

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from vae_onnx import evaluation
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.command import files
 from vae_onnx.command.rows import Rows
 from vae_onnx.engine import stream
 from vae_onnx.engine.graph import Array
@@ -26,6 +25,7 @@ from vae_onnx.pictures import files as pictures
 from vae_onnx.pictures.arrays import Shape, as_batch, to_x
 from vae_onnx.pictures.fitting import Fit
 from vae_onnx.pictures.taking import DRAWN, in_words
+from vae_onnx.store import array_files as files
 
 SAYS: Final = "--invert says that the paper is light, --no-invert that it is dark."
 MASK: Final = "Its largest value is 1 of 255: all of it is nearly black; save a mask as float32."
@@ -149,7 +149,9 @@ def _about(path: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, InputTypeError) as error:
-        reader = "np.load" if path.suffix.lower() == ".npy" else "vae_onnx.command.files.read_idx"
+        reader = (
+            "np.load" if path.suffix.lower() == ".npy" else "vae_onnx.store.array_files.read_idx"
+        )
         told = f" (images = {reader}({str(path)!r}); np.save writes what is taken)"
         raise type(error)(f"{path}: {error}{told if '`' in str(error) else ''}") from error
 

@@ -12,12 +12,13 @@ import numpy as np
 
 import vae_onnx
 from vae_onnx import contract, evaluation
-from vae_onnx.command import collections, files, inputs, outputs, rows, streams
+from vae_onnx.command import collections, inputs, outputs, rows, streams
 from vae_onnx.engine import progress, sizes
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError
 from vae_onnx.evaluation import Settings
 from vae_onnx.posterior import Posterior
+from vae_onnx.store import array_files as files
 
 
 def info(options: argparse.Namespace) -> None:

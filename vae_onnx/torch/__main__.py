@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from vae_onnx.command import files
 from vae_onnx.crossing.model import Measure
 from vae_onnx.crossing.options import MOST, Likelihood, Options, Prior
 from vae_onnx.errors import InputError, ModelTypeError, VaeOnnxError, accessing
 from vae_onnx.pictures import files as reader
 from vae_onnx.pictures.fitting import FITS, MEANS, Fit, fitted
+from vae_onnx.store import array_files as files
 from vae_onnx.torch import export, load_weights
 
 SIGNED: Final = ("--pixel-range", "--mean")  # whose values may begin with a minus

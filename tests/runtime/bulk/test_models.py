@@ -205,9 +205,7 @@ def test_codes_of_others(tmp_path, graphs):
     bulk.decode(tmp_path / "z.parquet", tmp_path / "z", "mnist-vae", form="arrays")
     assert results.table(tmp_path / "z")["image"].to_pylist() == found[::-1]
     pq.write_table(both.drop(["z"]), tmp_path / "z.parquet")
-    with pytest.raises(
-        vae_onnx.InputError, match=r"can hold codes .*several: pca, other; name"
-    ):
+    with pytest.raises(vae_onnx.InputError, match=r"can hold codes .*several: pca, other; name"):
         bulk.decode(tmp_path / "z.parquet", tmp_path / "none", "mnist-vae")
     pq.write_table(table.drop(["pca"]), tmp_path / "z.parquet")
     with pytest.raises(vae_onnx.InputError, match=r"can hold codes .*it has none"):

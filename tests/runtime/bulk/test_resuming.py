@@ -83,7 +83,7 @@ def test_interrupted_it_can_be_resumed(source, tmp_path):
     assert "Traceback" not in told
     assert 3 <= len(results.parts(out)) < 60
     report = bulk.embed(
-        source, out, "mnist-vae", rows=100, elbo=True, max_errors=0.02, resume=True, threads=1
+        source, out, "mnist-vae", rows=100, elbo=True, draws=1, max_errors=0.02, resume=True
     )
     assert 0 < report.done < 60
     assert not list(out.glob(".*"))
@@ -219,7 +219,7 @@ def test_a_folder_of_something_else(tmp_path, digits):
         ({"model": "mnist-vae-16d"}, "its latent_shape was [2], now it is [16]"),
         ({"elbo": False}, "its embed elbo was True, now it is False"),
         ({"seed": 3}, "its embed seed was 0, now it is 3"),
-        ({"draws": 2}, "its embed draws was 1, now it is 2"),
+        ({"draws": 2}, "its embed draws was 16, now it is 2"),
         ({"invert": True}, "its embed invert was None, now it is True"),
         ({"rows": 30}, "its rows_per_shard was 20, now it is 30"),
         ({"column": "x"}, "its input column was None, now it is x"),

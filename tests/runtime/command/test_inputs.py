@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 import vae_onnx
 from vae_onnx.__main__ import main
-from vae_onnx.command import files
+from vae_onnx.store import array_files as files
 
 
 def seven(pen=24):

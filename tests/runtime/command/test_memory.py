@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import vae_onnx
-from vae_onnx.command import files
 from vae_onnx.command.rows import Rows, blocks
 from vae_onnx.engine import stream
+from vae_onnx.store import array_files as files
 
 MEGABYTE = 2**20
 # getrusage would give the tests' own memory where that is more: a process starts with its parent's.

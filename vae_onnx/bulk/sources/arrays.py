@@ -17,9 +17,9 @@ import numpy.typing as npt
 from numpy.lib import format as header
 
 from vae_onnx.bulk.blocks import pixels
-from vae_onnx.command import files
 from vae_onnx.engine import stream
 from vae_onnx.errors import FileError, InputError, accessing
+from vae_onnx.store import array_files as files
 
 CHUNK: Final = 2**24  # bytes that are passed over at once
 Read = Iterator[tuple[None, npt.NDArray[Any]]]

@@ -20,9 +20,9 @@ from vae_onnx.bulk.sources.columns import Column
 from vae_onnx.bulk.sources.parts import Part, Source
 from vae_onnx.bulk.sources.pictures import FolderPart, TarPart
 from vae_onnx.bulk.sources.tables import ArrowPart, ParquetPart
-from vae_onnx.command.files import GZIP
 from vae_onnx.errors import FileError, InputError
 from vae_onnx.pictures import files as pictures
+from vae_onnx.store.array_files import GZIP
 
 PARQUET: Final = (".parquet", ".pq")
 CACHE: Final = "cache-"  # begins what `datasets` keeps of computations
@@ -163,7 +163,7 @@ def _open_tar(_: str, files: list[File], wanted: Wanted) -> Source:
     return Source(parts, "tar", places.digest(files), has_names=True, may_repeat=True)
 
 
-def _open_parquet(place: str, files: list[File], wanted: Wanted) -> Source:
+def _open_parquet(_: str, files: list[File], wanted: Wanted) -> Source:
     groups = []
     for file in files:
         with tables.parquet(file.path) as opened:
@@ -178,7 +178,7 @@ def _open_parquet(place: str, files: list[File], wanted: Wanted) -> Source:
         ParquetPart(table.file.path, table.column, table.ids, each)
         for table, each in zip(parts, groups, strict=True)
     ]
-    return _table_source(place, "parquet", files, made, parts)
+    return _table_source("parquet", wanted.form, files, made, parts)
 
 
 def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
@@ -191,7 +191,7 @@ def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
         ArrowPart(table.file.path, table.column, table.ids, count)
         for table, (_, count) in zip(parts, counts, strict=True)
     ]
-    return _table_source(place, "arrow", files, made, parts)
+    return _table_source("arrow", wanted.form, files, made, parts)
 
 
 class Table(NamedTuple):
@@ -244,7 +244,7 @@ def _differ(one: Table, other: Table) -> bool:
 
 
 def _table_source(
-    place: str, kind: str, files: list[File], parts: Sequence[Part], found: list[Table]
+    kind: str, form: str, files: list[File], parts: Sequence[Part], found: list[Table]
 ) -> Source:
     _, column, id_column, id_type, schema = found[0]
     what = {
@@ -258,7 +258,7 @@ def _table_source(
         parts,
         kind,
         places.digest(files),
-        (f"Images are the column {column.name!r} ({what}), ids {ids}.",),
+        (f"{form.capitalize()} are the column {column.name!r} ({what}), ids {ids}.",),
         has_names=named,
         may_repeat=id_column is not None,
         about=shards.about(schema),
