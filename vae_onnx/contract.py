@@ -12,10 +12,10 @@ from vae_onnx.engine import sizes
 from vae_onnx.engine.graph import Array, Graph, Port
 from vae_onnx.engine.sizes import Sizes
 from vae_onnx.errors import GraphError, InputError
-from vae_onnx.pictures.arrays import Shape
 
 if TYPE_CHECKING:
     from vae_onnx.distributions import Likelihood
+    from vae_onnx.pictures.arrays import Shape
     from vae_onnx.pictures.fitting import Ground
 
 NORMAL = "N(0, I)"
