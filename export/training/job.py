@@ -19,7 +19,17 @@ JOB: Final = "torchrun.json"
 def agent() -> str | None:
     """The `torchrun` of this machine that has started this process, if one has."""
     run_id = os.environ.get("TORCHELASTIC_RUN_ID")
-    return run_id and f"{run_id}, process {os.getppid()} on {socket.gethostname()}"
+    parent = os.getppid()
+    return run_id and f"{run_id}, process {parent}{_began(parent)} on {socket.gethostname()}"
+
+
+def _began(process: int) -> str:
+    """When a process began, if the system tells: in a container its number is always the same."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+        return f" of {stat.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return ""
 
 
 def note(run: Path, agents: Sequence[str | None]) -> None:

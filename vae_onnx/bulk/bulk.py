@@ -138,7 +138,7 @@ def embed(
     if elbo:
         work |= {"draws": draws, "seed": seed}
     opening = Opening(_model(model), options)
-    opened = opening.load()
+    opened = _opened(opening, cluster)
     fixed = sizes.are_fixed(opened.image_shape)
     raw_bytes = int(np.prod(opened.image_shape)) if fixed else None
     images = open_source(os.fspath(source), Wanted(column, id_column, raw_bytes))
@@ -189,7 +189,7 @@ def decode(
     if form not in ("pictures", "arrays"):
         raise InputTypeError(f"form must be 'pictures' or 'arrays', got {form!r}")
     opening = Opening(_model(model), options)
-    opened = opening.load()
+    opened = _opened(opening, cluster)
     codes = open_source(os.fspath(source), Wanted(column, id_column, None, "codes"))
     _check_model(codes, opened)
     fixed = sizes.are_fixed(opened.image_shape)
@@ -198,10 +198,28 @@ def decode(
     return _run(made, opened, cluster, resume=resume, progress=progress)
 
 
+def _opened(opening: Opening, cluster: Cluster | None) -> Autoencoder:
+    """Open the model here: to look at it alone, where a cluster does the work."""
+    if cluster is None:
+        return opening.load()
+    if opening.options.get("threads") is not None:
+        raise InputError(
+            "threads are of one machine; on a cluster num_cpus (--cpus) says how many cores, and "
+            "so threads, each model has"
+        )
+    return opening.load(device="cpu")
+
+
 def _check_model(codes: Source, model: Autoencoder) -> None:
     """See that codes are of the model, if they say of which they are."""
     told = codes.about.get("sha256", {})
     found = job.checksums(model)
+    name = job.name_of(model)
+    if told and not told.keys() & found.keys() and codes.about.get("model") != name:
+        raise InputError(
+            f"the codes are of {codes.about.get('model')}, not of {name}; decode with the model "
+            f"that was embedded with: {codes.about.get('reference')}"
+        )
     for name in told.keys() & found.keys():
         if told[name] != found[name]:
             raise InputError(

@@ -87,7 +87,9 @@ class Decoding:
             pictures = self.model.decode(items.reshape(len(items), *self.model.latent_shape))
             batches = [to_uint8(pictures)]
         except (VaeOnnxError, ValueError):
-            prepared = with_ids(ids, [self.prepare(item) for item in items])
+            if prepared is None:
+                prepared = [self.prepare(item) for item in items]
+            prepared = with_ids(ids, prepared)
             ids, errors = sorted_out(block, prepared)
             good = [each.pixels for each in prepared if isinstance(each, Prepared)]
             batches = [to_uint8(self.model.decode(batch)) for batch in stacked(good)]

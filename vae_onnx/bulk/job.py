@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any, Final
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import shards
 from vae_onnx.bulk.decoding import Decoding, Map
 from vae_onnx.bulk.embedding import Embedding, Work
-from vae_onnx.bulk.places import Output
+from vae_onnx.bulk.places import HIDDEN, Output
 from vae_onnx.bulk.shards import Shard
 from vae_onnx.bulk.sources.parts import Source
 from vae_onnx.errors import FileError, FileMissingError, InputError
@@ -75,11 +74,6 @@ class Job:
         if self.verb == "embed":
             return Embedding(model, **self.options)
         return Decoding(model, **self.options, each=each)
-
-    @property
-    def id_type(self) -> pa.DataType:
-        """Of the ids in the result."""
-        return pa.string() if self.source.has_names else pa.int64()
 
 
 @dataclass
@@ -166,7 +160,7 @@ def identity(
     """Return what tells a result from every other: model, input and options."""
     return {
         "vae_onnx": vae_onnx.__version__,
-        "model": model.metadata.get("name") or Path(opening.model).name,
+        "model": name_of(model),
         "reference": opening.model,
         "precision": model.precision,
         "kind": model.kind,
@@ -181,6 +175,11 @@ def identity(
         },
         **details,
     }
+
+
+def name_of(model: Autoencoder) -> str:
+    """Return what a model calls itself, or else the name of its folder."""
+    return model.metadata.get("name") or model.folder.name
 
 
 def checksums(model: Autoencoder) -> dict[str, str]:
@@ -204,6 +203,10 @@ def begin(job: Job, *, resume: bool) -> State:
                 "another one needs another folder"
             )
         return _new(job)
+    if strange := [name for name in names if not name.startswith((shards.PREFIX, *HIDDEN))]:
+        raise InputError(
+            f"{job.output} holds {strange[0]}, which is none of a result; name another folder"
+        )
     job.output.sweep()
     parts = [name for name in names if name.startswith(shards.PREFIX)]
     if not (parts or (OWN in names and job.output.has(JOB))):  # killed before it began, or new

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -23,7 +23,9 @@ from vae_onnx.bulk.shards import Shard
 from vae_onnx.engine import threads as workers
 
 T = TypeVar("T")
+Prepared = tuple[Block, list[Future[Any]] | None]  # and what becomes of each item, if that is work
 
+READ_BYTES: Final = 2**24  # of the encoded pictures of a block
 AHEAD: Final = 3  # blocks that are read and decoded before it is their turn
 
 
@@ -37,7 +39,7 @@ class Written(NamedTuple):
 
 def run(
     job: Job, waiting: Sequence[Shard], model: Autoencoder, tell: Callable[[int], None]
-) -> Iterator[Written]:
+) -> Generator[Written]:
     """Do some shards, one after another.
 
     Args:
@@ -53,23 +55,39 @@ def run(
         FileError, FileAccessError: The input or the output fails.
     """
     cores = workers.check(model.encoder.graph.threads)
-    with ThreadPoolExecutor(cores, "vae-onnx-picture") as pool, _writer() as writer:
+    with (
+        ThreadPoolExecutor(cores, "vae-onnx-picture") as pool,
+        ThreadPoolExecutor(1, "vae-onnx-writer") as writer,
+    ):
         work = job.work(model, pool.map)
-        blocks = _prepared(_blocks(job, waiting, work.block_rows), work, pool)
-        writing: Future[Written] | None = None
-        for shard in waiting:
-            done = []
-            at = shard.start
-            while at < shard.stop:
-                block, prepared = next(blocks)
-                done.append(work(block, None if prepared is None else _results(prepared)))
-                at += len(block.items)
-                tell(len(block.items))
-            if writing:
-                yield writing.result()
-            writing = writer.submit(_write, job, shard, done)
+        rows = min(work.block_rows, READ_BYTES // max(1, job.source.row_bytes))
+        read = _blocks(job, waiting, max(1, rows))
+        with closing(_prepared(read, work, pool)) as blocks:  # or all of it is done before an error
+            yield from _shards(job, waiting, work, blocks, writer, tell)
+
+
+def _shards(
+    job: Job,
+    waiting: Sequence[Shard],
+    work: Work,
+    blocks: Iterator[Prepared],
+    writer: ThreadPoolExecutor,
+    tell: Callable[[int], None],
+) -> Iterator[Written]:
+    writing: Future[Written] | None = None
+    for shard in waiting:
+        done = []
+        at = shard.start
+        while at < shard.stop:
+            block, prepared = next(blocks)
+            done.append(work(block, None if prepared is None else _results(prepared)))
+            at += len(block.items)
+            tell(len(block.items))
         if writing:
             yield writing.result()
+        writing = writer.submit(_write, job, shard, done)
+    if writing:
+        yield writing.result()
 
 
 def _blocks(job: Job, waiting: Sequence[Shard], rows: int) -> Iterator[Block]:
@@ -85,11 +103,9 @@ def _blocks(job: Job, waiting: Sequence[Shard], rows: int) -> Iterator[Block]:
         yield from aligned(job.source.read(start, stop, rows), bounds)
 
 
-def _prepared(
-    blocks: Iterable[Block], work: Work, pool: ThreadPoolExecutor
-) -> Iterator[tuple[Block, list[Future[Any]] | None]]:
+def _prepared(blocks: Iterable[Block], work: Work, pool: ThreadPoolExecutor) -> Generator[Prepared]:
     """Read ahead, and decode the pictures of the blocks that have been read."""
-    waiting: deque[tuple[Block, list[Future[Any]] | None]] = deque()
+    waiting: deque[Prepared] = deque()
     with _read_ahead(blocks) as read:
         try:
             for block in read:
@@ -118,12 +134,6 @@ def _write(job: Job, shard: Shard, done: Sequence[Done]) -> Written:
     schema = batches[0].schema if batches else pa.schema([])
     shards.write(job.output, shard, job.told, batches, errors, schema)
     return Written(shard, errors, notes)
-
-
-@contextmanager
-def _writer() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1, "vae-onnx-writer") as pool:
-        yield pool
 
 
 @contextmanager

@@ -8,14 +8,14 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx import errors
+from vae_onnx import checks, errors
 from vae_onnx.bulk import local
 from vae_onnx.bulk.job import Job
 from vae_onnx.bulk.local import Written
@@ -57,7 +57,7 @@ class Shards:
 
 def run(
     job: Job, waiting: Sequence[Shard], cluster: Cluster, tell: Callable[[int], None]
-) -> Iterator[Written]:
+) -> Generator[Written]:
     """Do some shards on a cluster, in any order.
 
     Args:
@@ -174,4 +174,6 @@ def _room(ray: Any, cluster: Cluster) -> int:
             f"an actor of {cluster.num_cpus} cores and {cluster.num_gpus} GPUs has no room in the "
             f"cluster, which has {there.get('CPU', 0):g} and {there.get('GPU', 0):g}"
         )
-    return room if cluster.actors is None else min(room, cluster.actors)
+    if cluster.actors is None:
+        return room
+    return min(room, checks.integer(cluster.actors, "actors", at_least=1))

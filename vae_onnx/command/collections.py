@@ -89,6 +89,28 @@ def decode(options: argparse.Namespace) -> None:
     _tell(report, str(options.out))
 
 
+def check_single(options: argparse.Namespace) -> None:
+    """See that what is of collections alone was not asked for one `.npy` file of codes.
+
+    Raises:
+        InputError: It was.
+    """
+    alone = {
+        "--column": options.column,
+        "--id": options.id,
+        "--rows": options.rows,
+        "--resume": options.resume,
+        "--engine": options.engine != ENGINES[0],
+        "an address as --out": isinstance(options.out, str),
+    }
+    for name, given in alone.items():
+        if given:
+            raise InputError(
+                f"{name} is for what `vae-onnx embed` has written, and {options.z} is one file of "
+                "codes: name a folder or .parquet files, or leave it out"
+            )
+
+
 def is_collection(place: Path | str) -> bool:
     """Whether codes are many, in a folder or in tables, rather than in one `.npy` file."""
     if isinstance(place, str):

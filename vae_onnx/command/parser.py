@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with streams.spooling() as spool:
         try:
-            if options.out and not (options.run is verbs.decode and verbs.is_bulk(options)):
+            if isinstance(options.out, Path) and not verbs.is_bulk(options):
                 wanted = options.format and f".{options.format}"
                 options.ending = outputs.suffix(options.out, options.suffixes, wanted)
             spool.take(options, options.reads)

@@ -46,7 +46,13 @@ def decode(options: argparse.Namespace) -> None:
     if is_bulk(options):
         collections.decode(options)
         return
-    model = vae_onnx.load(options.model)
+    collections.check_single(options)
+    model = vae_onnx.load(
+        options.model,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+    )
     z = files.read_array(options.z)
     if not z.ndim or not len(z) or not sizes.fit(z.shape[1:], model.latent_shape):
         z = model.decoder.as_rows(z)  # of one code, or an error
@@ -60,7 +66,7 @@ def embed(options: argparse.Namespace) -> None:
 
 def is_bulk(options: argparse.Namespace) -> bool:
     """Whether `decode` is asked for a collection, into a folder, rather than for one file."""
-    return collections.is_collection(options.z)
+    return options.run is decode and collections.is_collection(options.z)
 
 
 def reconstruct(options: argparse.Namespace) -> None:

@@ -32,7 +32,7 @@ def source(tmp_path, digits):
 
 def command(source, out, *others) -> list[str]:
     arguments = ["embed", source, out, "--model", "mnist-vae", "--rows", "100", "--elbo"]
-    more = ["--draws", "1", "--max-errors", "2%", "--threads", "1", *others]
+    more = ["--draws", "40", "--max-errors", "2%", "--threads", "1", *others]
     return [sys.executable, "-m", "vae_onnx", *map(str, [*arguments, *more])]
 
 
@@ -83,7 +83,7 @@ def test_interrupted_it_can_be_resumed(source, tmp_path):
     assert "Traceback" not in told
     assert 3 <= len(results.parts(out)) < 60
     report = bulk.embed(
-        source, out, "mnist-vae", rows=100, elbo=True, draws=1, max_errors=0.02, resume=True
+        source, out, "mnist-vae", rows=100, elbo=True, draws=40, max_errors=0.02, resume=True
     )
     assert 0 < report.done < 60
     assert not list(out.glob(".*"))

@@ -79,7 +79,9 @@ def pick_id(schema: pa.Schema, wanted: str | None, where: str) -> str | None:
 
 
 def id_type(kind: pa.DataType) -> pa.DataType:
-    """Return as what ids of some type are written: int64 or string."""
+    """Return as what ids of some type are written: int64, or uint64 as it is, or string."""
+    if pa.types.is_uint64(kind):
+        return pa.uint64()
     return pa.int64() if pa.types.is_integer(kind) else pa.string()
 
 

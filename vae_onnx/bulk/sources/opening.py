@@ -160,7 +160,14 @@ def _open_idx(_: str, files: list[File], __: Wanted) -> Source:
 
 def _open_tar(_: str, files: list[File], wanted: Wanted) -> Source:
     parts = [TarPart.of(file.path, wanted.column) for file in files]
-    return Source(parts, "tar", places.digest(files), has_names=True, may_repeat=True)
+    return Source(
+        parts,
+        "tar",
+        places.digest(files),
+        has_names=True,
+        may_repeat=True,
+        row_bytes=_mean(files, sum(part.count for part in parts)),
+    )
 
 
 def _open_parquet(_: str, files: list[File], wanted: Wanted) -> Source:
@@ -192,6 +199,10 @@ def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
         for table, (_, count) in zip(parts, counts, strict=True)
     ]
     return _table_source("arrow", wanted.form, files, made, parts)
+
+
+def _mean(files: Sequence[File], count: int) -> int:
+    return sum(file.size for file in files) // max(1, count)
 
 
 class Table(NamedTuple):
@@ -261,6 +272,7 @@ def _table_source(
         (f"{form.capitalize()} are the column {column.name!r} ({what}), ids {ids}.",),
         has_names=named,
         may_repeat=id_column is not None,
+        row_bytes=_mean(files, sum(part.count for part in parts)),
         about=shards.about(schema),
     )
 

@@ -41,6 +41,7 @@ class Source:
         taken: What was decided about them, for the user.
         has_names: Whether ids are strings; otherwise they are integers.
         may_repeat: Whether an id may come twice.
+        row_bytes: Of an encoded picture as it is read, on average; 0 where none is kept.
         about: What the files say of themselves, if this package has written them.
         named: Which columns the user named for images and ids.
     """
@@ -51,6 +52,7 @@ class Source:
     taken: tuple[str, ...] = ()
     has_names: bool = False
     may_repeat: bool = False
+    row_bytes: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
     named: tuple[str | None, str | None] = (None, None)
     starts: list[int] = field(init=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import kserve
 from kserve.errors import InvalidInput, ModelNotFound
@@ -22,7 +23,9 @@ from vae_onnx.serving.options import Options
 from vae_onnx.serving.parts import Part
 from vae_onnx.serving.protocol.call import Call, short
 
-AT_ONCE: Final = 2**18  # bytes of a request that the event loop checks itself
+T = TypeVar("T")
+
+AT_ONCE: Final = 2**18  # bytes of a request that the event loop works on itself
 QUEUE: Final = 8  # times the largest request that may wait for a model
 EXTENSIONS: Final = ["binary_tensor_data"]
 
@@ -69,8 +72,7 @@ class Served(kserve.Model):
         """
         check, value = self.part.check, payload.value
         try:
-            many = value.nbytes > AT_ONCE
-            rows = await asyncio.to_thread(check, value) if many else check(value)
+            rows = await apart(value.nbytes, check, value)
         except (InputError, InputTypeError) as error:
             raise refusal(self.name, error) from error
         return await self._batcher(rows)
@@ -82,6 +84,13 @@ class Served(kserve.Model):
     def get_output_types(self) -> list[dict[str, Any]]:
         """Return the metadata of the outputs."""
         return [_described(output) for output in self.part.offered.outputs]
+
+
+async def apart(size: int, work: Callable[..., T], *arguments: Any) -> T:
+    """Do work on so many bytes: many of them in a thread, for the event loop waits for no one."""
+    if size > AT_ONCE:
+        return await asyncio.to_thread(work, *arguments)
+    return work(*arguments)
 
 
 class Plane(DataPlane):

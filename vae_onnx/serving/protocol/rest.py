@@ -16,7 +16,7 @@ from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
 from vae_onnx.serving.batching import BusyError
 from vae_onnx.serving.protocol import rest_body
 from vae_onnx.serving.protocol.call import chosen
-from vae_onnx.serving.protocol.models import Fixed, Plane, refusal
+from vae_onnx.serving.protocol.models import Fixed, Plane, apart, refusal
 from vae_onnx.serving.protocol.rest_body import LENGTH
 
 METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"  # where the workers leave their counts for each other
@@ -74,7 +74,9 @@ async def _infer(
             "send fewer rows at a time, or start the service with a larger --max-mb",
         )
     try:
-        asked = rest_body.read(model.part, body, request.headers.get(LENGTH))
+        asked = await apart(
+            len(body), rest_body.read, model.part, body, request.headers.get(LENGTH)
+        )
     except (InputError, InputTypeError) as error:
         raise refusal(name, error) from error
     if asked.call.value.nbytes > max_bytes:
@@ -91,7 +93,8 @@ async def _infer(
     except VaeOnnxError as error:  # of the graph: ours, and no secret
         return _refused(500, str(error))
     told = chosen(asked.call, model.part.offered, outputs)
-    content, length = rest_body.write(asked, model.part.offered, told)
+    size = sum(rows.nbytes for rows in told.values())
+    content, length = await apart(size, rest_body.write, asked, model.part.offered, told)
     kind = "application/json" if length is None else "application/octet-stream"
     headers = {} if length is None else {LENGTH: str(length)}
     return Response(content, media_type=kind, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as services
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
 
+from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
 from vae_onnx.serving.batching import BusyError
 from vae_onnx.serving.layout import VERSION
@@ -26,7 +28,7 @@ from vae_onnx.serving.protocol.call import (
     from_bytes,
     from_numbers,
 )
-from vae_onnx.serving.protocol.models import Fixed, Plane, refusal
+from vae_onnx.serving.protocol.models import Fixed, Plane, apart, refusal
 
 ENVELOPE: Final = 2**16  # bytes of a message beside its tensor
 CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents"}
@@ -43,7 +45,7 @@ class Servicer(InferenceServicer):
         """Answer a request; what is wrong with it comes as INVALID_ARGUMENT or NOT_FOUND."""
         model = self._plane.served(request.model_name, request.model_version)
         try:
-            call = read(model.part, request)
+            call = await apart(request.ByteSize(), read, model.part, request)
         except (InputError, InputTypeError) as error:
             raise refusal(model.name, error) from error
         try:
@@ -52,17 +54,9 @@ class Servicer(InferenceServicer):
             raise Unavailable(str(error)) from error
         except VaeOnnxError as error:  # of the graph: ours, and no secret
             raise Internal(str(error)) from error
-        answer = messages.ModelInferResponse(
-            model_name=model.name, model_version=VERSION, id=call.id
-        )
-        for name, rows in chosen(call, model.part.offered, outputs).items():
-            tensor = answer.outputs.add(name=name, datatype="FP32", shape=rows.shape)
-            rows = np.ascontiguousarray(rows, "<f4")
-            if request.raw_input_contents:
-                answer.raw_output_contents.append(rows.tobytes())
-            else:
-                tensor.contents.fp32_contents.extend(rows.reshape(-1).tolist())
-        return answer
+        told = chosen(call, model.part.offered, outputs)
+        size = sum(rows.nbytes for rows in told.values())
+        return await apart(size, write, model.name, call.id, told, bool(request.raw_input_contents))
 
     async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Return name, versions, inputs and outputs of a model."""
@@ -73,6 +67,26 @@ class Servicer(InferenceServicer):
         """Say that a model is ready, as all are from the start on."""
         self._plane.served(request.name, request.version)
         return messages.ModelReadyResponse(ready=True)
+
+
+def write(model: str, call_id: str, told: Mapping[str, Array], raw: bool) -> Any:
+    """Return a ModelInferResponse.
+
+    Args:
+        model: Which has answered.
+        call_id: The request's own.
+        told: The outputs that were asked for, float32.
+        raw: As bytes, or as numbers.
+    """
+    answer = messages.ModelInferResponse(model_name=model, model_version=VERSION, id=call_id)
+    for name, values in told.items():
+        tensor = answer.outputs.add(name=name, datatype="FP32", shape=values.shape)
+        rows = np.ascontiguousarray(values, "<f4")
+        if raw:
+            answer.raw_output_contents.append(rows.tobytes())
+        else:
+            tensor.contents.fp32_contents.extend(rows.reshape(-1).tolist())
+    return answer
 
 
 def read(part: Part, request: Any) -> Call:
