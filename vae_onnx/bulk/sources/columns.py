@@ -243,5 +243,5 @@ def _numbers(value: pa.Scalar) -> Item:
         return Unusable("its lists are of different lengths")
     if array.dtype == object:
         return Unusable("some of its numbers are null")
-    kind = _depth(value.type)[1]
-    return pixels(array.astype(kind.to_pandas_dtype()))
+    dtype = pa.array([], _depth(value.type)[1]).to_numpy(zero_copy_only=False).dtype
+    return pixels(array.astype(dtype))
