@@ -17,7 +17,7 @@ from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import shards
 from vae_onnx.bulk.decoding import Decoding, Map
 from vae_onnx.bulk.embedding import Embedding, Work
-from vae_onnx.bulk.places import HIDDEN, Output
+from vae_onnx.bulk.places import HIDDEN, NO_DATA, Output
 from vae_onnx.bulk.shards import Shard
 from vae_onnx.bulk.sources.parts import Source
 from vae_onnx.errors import FileError, FileMissingError, InputError
@@ -203,13 +203,13 @@ def begin(job: Job, *, resume: bool) -> State:
                 "another one needs another folder"
             )
         return _new(job)
-    if strange := [name for name in names if not name.startswith((shards.PREFIX, *HIDDEN))]:
-        raise InputError(
-            f"{job.output} holds {strange[0]}, which is none of a result; name another folder"
-        )
     job.output.sweep()
     parts = [name for name in names if name.startswith(shards.PREFIX)]
     if not (parts or (OWN in names and job.output.has(JOB))):  # killed before it began, or new
+        if strange := [name for name in names if not name.startswith((HIDDEN, NO_DATA))]:
+            raise InputError(
+                f"{job.output} holds {strange[0]}, and no job to resume; name another folder"
+            )
         return _new(job)
     _check_same(job)
     state = State(job, [])

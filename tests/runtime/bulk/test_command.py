@@ -195,3 +195,17 @@ sys.exit(main(sys.argv[1:]))
         assert (done.returncode, done.stdout) == (1, "")
         assert told in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_one_file_of_codes_is_no_collection(tmp_path, capsys):
+    np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
+    for given in (["--resume"], ["--rows", "3"], ["--column", "z"], ["--engine", "ray"]):
+        out = ["-o", str(tmp_path / "x.npy"), *given]
+        assert main(["decode", "mnist-vae", str(tmp_path / "z.npy"), *out]) == 1
+        assert f"{given[0]} is for what `vae-onnx embed` has written" in capsys.readouterr().err
+    assert main(["decode", "mnist-vae", str(tmp_path / "z.npy"), "-o", "memory://x.png"]) == 1
+    assert "an address as --out is for" in capsys.readouterr().err
+    out = ["-o", str(tmp_path / "x.npy"), "--precision", "int8"]
+    assert main(["decode", "mnist-vae", str(tmp_path / "z.npy"), *out]) == 0
+    expected = vae_onnx.load("mnist-vae", precision="int8").decode(np.zeros((2, 2), np.float32))
+    assert np.array_equal(np.load(tmp_path / "x.npy"), expected)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 
 import vae_onnx
 from vae_onnx import bulk
-from vae_onnx.bulk import places
+from vae_onnx.bulk import embedding, local, places
 
 from . import results
 
@@ -164,3 +165,40 @@ def test_nothing_but_errors(tmp_path):
     assert set(results.errors(tmp_path / "out")) == {str(at) for at in range(50)}
     with pytest.raises(vae_onnx.InputError, match="holds no images"):
         bulk.decode(tmp_path / "out", tmp_path / "back", "mnist-vae")
+
+
+def test_blocks_are_as_small_as_their_pictures_are_large(tmp_path, digits, monkeypatch):
+    """However many rows the model takes: packed pictures of some megabytes wait in memory."""
+    content = b"not a picture" + bytes(2**20)
+    table = pa.table({"image": pa.array([content] * 40, pa.binary())})
+    pq.write_table(table, tmp_path / "x.parquet", compression="none", use_dictionary=False)
+    met = []
+    prepare = embedding.Embedding.__call__
+
+    def counted(self, block, prepared):
+        met.append(len(block.items))
+        return prepare(self, block, prepared)
+
+    monkeypatch.setattr(embedding.Embedding, "__call__", counted)
+    bulk.embed(tmp_path / "x.parquet", tmp_path / "out", "mnist-vae", max_errors=40)
+    assert sum(met) == 40
+    assert max(met) * 2**20 <= local.READ_BYTES
+
+
+def test_an_error_ends_the_work_at_once(tmp_path, monkeypatch):
+    """What was read ahead is not decoded any more."""
+    (tmp_path / "x").mkdir()
+    for number in range(400):
+        (tmp_path / "x" / f"{number:03}.png").write_bytes(b"no picture")
+    seen = []
+    prepare = embedding.Embedding.prepare
+
+    def counted(self, item):
+        seen.append(item)
+        time.sleep(0.005)
+        return prepare(self, item)
+
+    monkeypatch.setattr(embedding.Embedding, "prepare", counted)
+    with pytest.raises(vae_onnx.InputError, match="could not be taken"):
+        bulk.embed(tmp_path / "x", tmp_path / "out", "mnist-vae", rows=20, max_errors=0)
+    assert len(seen) < 200

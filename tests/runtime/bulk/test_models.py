@@ -234,3 +234,12 @@ def test_codes_that_cannot_be_taken_cost_no_other(form, tmp_path):
     pq.write_table(pa.table({"z": list(width)}), tmp_path / "z.parquet")
     with pytest.raises(vae_onnx.InputError, match="40 images could not be taken"):
         bulk.decode(tmp_path / "z.parquet", tmp_path / "wide", "mnist-vae", form=form)
+
+
+def test_codes_in_another_precision_are_of_a_model_yet(tmp_path, digits):
+    np.save(tmp_path / "x.npy", digits)
+    bulk.embed(tmp_path / "x.npy", tmp_path / "codes", "mnist-vae", precision="int8")
+    with pytest.raises(vae_onnx.InputError, match=r"of mnist-vae, not of fashion-mnist-vae"):
+        bulk.decode(tmp_path / "codes", tmp_path / "out", "fashion-mnist-vae")
+    report = bulk.decode(tmp_path / "codes", tmp_path / "out", "mnist-vae")
+    assert (report.images, report.errors) == (100, 0)

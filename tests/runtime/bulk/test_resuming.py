@@ -204,6 +204,8 @@ def test_a_folder_of_something_else(tmp_path, digits):
     (out / "notes.txt").write_text("mine")
     with pytest.raises(vae_onnx.InputError, match=r"is not empty: it holds notes\.txt"):
         bulk.embed(tmp_path / "x.npy", out, "mnist-vae")
+    with pytest.raises(vae_onnx.InputError, match=r"holds notes\.txt, and no job to resume"):
+        bulk.embed(tmp_path / "x.npy", out, "mnist-vae", resume=True)
     (out / "part-00000.parquet").write_text("of somebody else")
     with pytest.raises(vae_onnx.FileError, match=r"job\.json is damaged or missing"):
         bulk.embed(tmp_path / "x.npy", out, "mnist-vae", resume=True)

@@ -181,9 +181,13 @@ def test_ids_of_other_kinds(tmp_path, digits, embedded):
         bulk.embed(tmp_path / "x.parquet", tmp_path / "out", "mnist-ae", id_column="id")
     with pytest.raises(vae_onnx.InputError, match="has no column 'key' for the ids"):
         bulk.embed(tmp_path / "x.parquet", tmp_path / "out", "mnist-ae", id_column="key")
-    write(tmp_path / "x.parquet", fixed(digits), id=pa.array([2**63 + 5] * 100, pa.uint64()))
-    with pytest.raises(vae_onnx.FileError, match=r"x\.parquet.*9223372036854775813"):
-        bulk.embed(tmp_path / "x.parquet", tmp_path / "out", "mnist-ae")
+
+
+def test_hashes_of_64_bits_are_ids(tmp_path, digits, embedded):
+    hashes = [2**63 + at for at in range(99)] + [2**63]
+    write(tmp_path / "x.parquet", fixed(digits), id=pa.array(hashes, pa.uint64()))
+    assert embedded(tmp_path / "x.parquet")["id"].to_pylist() == hashes
+    assert bulk.embed(tmp_path / "x.parquet", tmp_path / "again", "mnist-ae").duplicates == 1
 
 
 def test_ids_that_are_null_or_come_twice(tmp_path, digits, embedded):
