@@ -1,10 +1,12 @@
 """Nodes of Ray on this machine, each with all its processes, so that one of them can die."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,7 +80,8 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[Node]]]:
     """A cluster of two nodes of one core each: its address, and the nodes, the head first."""
     port = free()
     address = f"127.0.0.1:{port}"
-    head = [f"--port={port}", f"--temp-dir={folder / 'ray'}", f"--ray-client-server-port={free()}"]
+    own = tempfile.mkdtemp(prefix="ray-")  # names of sockets in it may have 107 bytes
+    head = [f"--port={port}", f"--temp-dir={own}", f"--ray-client-server-port={free()}"]
     nodes: list[Node] = []
     try:
         nodes.append(started(folder, 0, "--head", "--include-dashboard=false", *head))
@@ -87,6 +90,7 @@ def cluster(folder: Path) -> Iterator[tuple[str, list[Node]]]:
     finally:
         for node in reversed(nodes):
             node.kill()
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def started(folder: Path, number: int, *arguments: str) -> Node:
