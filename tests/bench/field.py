@@ -40,11 +40,11 @@ ENTRIES = (
     Entry("compiled", "onnx2c", "onnx2c"),
     Entry("torches", "floor", "a product of large matrices"),
 )
-WHY = """Who is ahead of vae_onnx, and why: in calls of 1 and 16 rows a bare session, ExecuTorch and LiteRT,
-which look at neither shape nor range, and the C99, which has no engine around it; of 256 and 4,096
-rows a bare session, LiteRT and OpenVINO's latency hint, whose threads spin between the calls where
-ours sleep and are woken, unless `spin=True`. At 100,000 rows those who are near each other run the
-same products at the speed of the processor."""
+WHY = """Who is ahead of vae_onnx, and why: in calls of 1 and 16 rows a bare session, ExecuTorch and
+LiteRT, which look at neither shape nor range, and the C99, which has no engine around it; of 256
+and 4,096 rows a bare session, LiteRT and OpenVINO's latency hint, whose threads spin between the
+calls where ours sleep and are woken, unless `spin=True`. At 100,000 rows those who are near each
+other run the same products at the speed of the processor."""
 LEFT_OUT = """Left out on purpose: GPUs, which [devices.md](devices.md) measures; JavaScript and
 C++, [below](#hosts-of-the-graphs); ncnn and MNN, which are made for phones, TVM and IREE, which are
 tuned for a machine first, and tinygrad, which is made for accelerators; TensorFlow, for which
