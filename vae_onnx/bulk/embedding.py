@@ -23,7 +23,7 @@ from vae_onnx.pictures.arrays import as_batch, scale
 from vae_onnx.pictures.fitting import Fit
 from vae_onnx.pictures.taking import Taker
 
-MOST_ROWS: Final = 8192  # of a block
+MOST_ROWS: Final = 4096  # of a block
 BLOCK_BYTES: Final = 2**26  # of its x
 OPEN_ROWS: Final = 16  # of a block of images whose size is not known
 
