@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from vae_onnx.bulk.shards import KEY
+from vae_onnx.bulk.sources.columns import CODES
+from vae_onnx.bulk.sources.tables import BUFFER
 from vae_onnx.errors import (
     FileError,
     FileMissingError,
@@ -18,10 +21,7 @@ from vae_onnx.errors import (
 )
 from vae_onnx.store import mistaken
 
-KEY: Final = b"vae_onnx"  # of what `vae-onnx embed` tells of a file, in its schema
-CODES: Final = ("mu", "z")  # the columns that hold codes: of a VAE, of an AE
 MODEL: Final = ("model", "precision", "sha256", "latent_shape")  # of KEY; one in all files
-BUFFER: Final = 2**20  # bytes that are read ahead of a column: a row group may be gigabytes
 REMEDY: Final = "write it again (`vae-onnx embed` makes such files of pictures)"
 
 
