@@ -72,7 +72,12 @@ def test_killed_at_any_moment_it_comes_to_the_same_bytes(source, tmp_path):
 def test_interrupted_it_can_be_resumed(source, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
-        command(source, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(source, out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, as these tests may be, are born deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and len(results.parts(out)) < 3:
         time.sleep(0.001)
