@@ -75,6 +75,7 @@ def write_parquet(path: Path, images: NDArray[np.uint8]) -> None:
     pq.write_table(pa.table({"image": [{"bytes": file.getvalue()} for file in files]}), path)
 
 
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
 @pytest.mark.parametrize("page", sorted({one.page for one in HERE}))
 def test_a_page_does_what_it_shows(page: str, place: Path, request: pytest.FixtureRequest) -> None:
     names: dict[str, Any] = {"vae_onnx": vae_onnx, "np": np}
