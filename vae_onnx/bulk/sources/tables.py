@@ -57,7 +57,7 @@ class ParquetPart:
         at = ends[met[0]] - self.groups[met[0]]
         with parquet(self.path) as file:
             names = [self.column.name, *([self.id_column] if self.id_column else [])]
-            for batch in file.iter_batches(rows, row_groups=met, columns=names):
+            for batch in file.iter_batches(rows, row_groups=met, columns=names, use_threads=False):
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
                 if first < last:
