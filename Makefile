@@ -10,7 +10,7 @@ TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo site web kernel install tools emoji test test-wheel test-newest test-oldest test-openvino \
-  test-graphs test-demo test-bare test-serve serve-env lint train ablation bench clean build/wheel
+  test-graphs test-demo test-bare test-serve serve-env lint train ablation bench clean dist
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -20,6 +20,7 @@ help:
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff and mypy"
+	@echo "make dist     source archive and wheel, as they are uploaded"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
@@ -46,25 +47,33 @@ test: tools data/emoji
 tools: $(VENV)/.all
 	$(BIN)/python -m demo.tools $(TOOLS)
 
+# Source archive and wheel, as they are uploaded: whoever builds the same commit gets the same bytes.
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+dist: $(VENV)/.all
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
 # numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime; and the
 # bare graphs in the oldest onnxruntime that there is.
 test-wheel: test-newest test-oldest test-openvino test-graphs
 
-build/wheel: $(VENV)/.all
-	rm -rf build/wheel
-	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
+# From the source archive's own tests, unpacked.
+test-newest: dist
+	$(call wheel-venv,newest,dist/*.whl)
+	rm -rf build/sdist
+	mkdir build/sdist
+	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
+	cd build/sdist && ../newest/bin/pytest tests/runtime
 
-test-newest: build/wheel
-	$(call wheel-venv,newest,build/wheel/*.whl)
-	build/newest/bin/pytest tests/runtime
-
-test-oldest: build/wheel
-	$(call wheel-venv,oldest,build/wheel/*.whl $(shell $(BIN)/python tests/oldest.py))
+test-oldest: dist
+	$(call wheel-venv,oldest,dist/*.whl $(shell $(BIN)/python tests/oldest.py))
 	build/oldest/bin/pytest tests/runtime --ignore tests/runtime/bulk # what that needs has no oldest
 
-test-openvino: build/wheel
-	$(call wheel-venv,openvino,--no-deps build/wheel/*.whl onnxruntime-openvino numpy)
+test-openvino: dist
+	$(call wheel-venv,openvino,--no-deps dist/*.whl onnxruntime-openvino numpy)
 	build/openvino/bin/pytest tests/runtime/engine/test_device.py -m openvino
 
 test-graphs:
@@ -77,8 +86,8 @@ test-graphs:
 test-serve: serve-env
 	build/serve/bin/pytest tests/serving
 
-serve-env: build/wheel
-	$(call wheel-venv,serve,"$$(ls build/wheel/*.whl)[serve]")
+serve-env: dist
+	$(call wheel-venv,serve,"$$(ls dist/*.whl)[serve]")
 	build/serve/bin/pip install --quiet --group serve-test
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
