@@ -6,11 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EMOJI := emoji-datasource-google@16.0.0
 LONG := --train-on all --precision auto --bend 0.7
+# Where node and npm may just have been fetched to.
+NODE := PATH="$$PATH:$(abspath $(BIN))"
+SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo site web kernel install tools emoji test test-wheel test-newest test-oldest test-openvino \
-  test-graphs test-demo test-bare test-serve serve-env lint train ablation bench clean dist
+  test-graphs test-types test-demo test-bare test-serve serve-env lint train ablation bench clean dist
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -91,6 +94,16 @@ serve-env: dist
 	$(call wheel-venv,serve,"$$(ls dist/*.whl)[serve]")
 	build/serve/bin/pip install --quiet --group serve-test
 
+# Every public name of the wheel has a type. What torch, onnx and pyarrow say of theirs is looked up
+# in .venv, behind the wheel.
+test-types: dist
+	$(PYTHON) -m venv --clear build/types
+	build/types/bin/pip install --quiet --no-deps dist/*.whl
+	$(BIN)/python -c "$(SITE)" > "$$(build/types/bin/python -c "$(SITE)")/behind.pth"
+	$(BIN)/python -m demo.tools node
+	cd build/types && PYTHONPATH= PATH="$$PWD/bin:$$PATH:$(abspath $(BIN))" \
+	  $(abspath $(BIN))/pyright --ignoreexternal --verifytypes vae_onnx
+
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all
 	rm -rf build/demo
@@ -114,6 +127,8 @@ lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m demo.tools node
+	$(NODE) $(BIN)/pyright --pythonpath $(BIN)/python
 
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji
@@ -159,12 +174,12 @@ train: $(VENV)/.all data/emoji
 
 emoji: data/emoji
 
-# By concept: all skin tones and genders of one emoji on one side. BIN, where npm may just be fetched to.
+# By concept: all skin tones and genders of one emoji on one side.
 data/emoji: | $(VENV)/.demo
 	$(BIN)/python -m demo.tools npm
 	rm -rf build/emoji
 	mkdir -p build/emoji
-	PATH="$$PATH:$(abspath $(BIN))" npm pack --silent --pack-destination build/emoji $(EMOJI)
+	$(NODE) npm pack --silent --pack-destination build/emoji $(EMOJI)
 	$(BIN)/python -m export.data.emoji --source build/emoji/*.tgz --out $@
 	rm -r build/emoji
 

@@ -25,7 +25,7 @@ PORT = 7860
 @terminal.plain()
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the demo; 1 if it cannot start, with the reason on stderr in one line."""
-    options = vars(_parser().parse_args(argv))
+    options = vars(make_parser().parse_args(argv))
     try:
         _serve(**options)
     except KeyboardInterrupt:
@@ -91,7 +91,8 @@ def _ignore_signals() -> None:
         signal.signal(one, signal.SIG_IGN)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """What `python -m demo` takes."""
     parser = argparse.ArgumentParser(
         prog="python -m demo", description="Draw a digit in a browser."
     )

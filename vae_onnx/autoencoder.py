@@ -71,7 +71,7 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.precision = _check_precision(precision)
+        self.precision: Precision = _check_precision(precision)
         chosen, place = pick(device), checks.path(folder, "folder")
         encoder, decoder = (self._file(place, part) for part in ("encoder", "decoder"))
         self.encoder: Encoder = Encoder(encoder, device=chosen, threads=threads)

@@ -55,7 +55,7 @@ def picture():
 def test_the_commands_are_taken(monkeypatch, tmp_path, capsys):
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     (serve,) = [line for line in lines if line.startswith("vae-onnx serve")]
-    options = parser._parser().parse_args(shlex.split(serve)[1:])
+    options = parser.make_parser().parse_args(shlex.split(serve)[1:])
     assert (options.model, options.workers) == ("mnist-vae", 2)
     (triton,) = [line for line in lines if line.startswith("python -m export triton")]
     monkeypatch.chdir(tmp_path)
@@ -115,7 +115,7 @@ def test_the_containers_serve_at_their_ports_and_probes(service):
     for spec in specs:
         (container,) = spec["containers"]
         program, *arguments = container["command"]
-        options = parser._parser().parse_args(arguments)
+        options = parser.make_parser().parse_args(arguments)
         assert (program, options.host) == ("vae-onnx", "0.0.0.0")
         ports = {port["containerPort"] for port in container["ports"]}
         assert ports <= {options.http_port, options.grpc_port}

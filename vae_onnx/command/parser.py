@@ -18,7 +18,7 @@ from vae_onnx.serving.options import Options
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     with streams.spooling() as spool:
         try:
             if isinstance(options.out, Path) and not verbs.is_bulk(options):
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """What `vae-onnx` takes, but for `doctor`, which has a parser of its own."""
     parser = argparse.ArgumentParser(
         prog="vae-onnx",
         description="Run trained autoencoders on files, without PyTorch.",

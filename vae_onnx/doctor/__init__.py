@@ -28,6 +28,15 @@ SUMMARY: Final = "what is wrong on this machine, and the commands that put it ri
 @terminal.plain()
 def main(arguments: Sequence[str]) -> int:
     """Run `vae-onnx doctor`; returns 0 if nothing is wrong, 1 otherwise."""
+    options = make_parser().parse_args(arguments)
+    checks = examine(options.models)
+    told = report.as_json(checks) + "\n" if options.json else report.as_text(checks, sys.stdout)
+    sys.stdout.write(told)
+    return int(any(check.findings for check in checks))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """What `vae-onnx doctor` takes."""
     parser = argparse.ArgumentParser(
         prog="vae-onnx doctor",
         description=f"Tell {SUMMARY}.",
@@ -40,11 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         help="what `load` takes: checked beside the bundled models",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object, for scripts")
-    options = parser.parse_args(arguments)
-    checks = examine(options.models)
-    told = report.as_json(checks) + "\n" if options.json else report.as_text(checks, sys.stdout)
-    sys.stdout.write(told)
-    return int(any(check.findings for check in checks))
+    return parser
 
 
 def examine(names: Sequence[str] = ()) -> list[Check]:

@@ -26,7 +26,8 @@ SIGNED: Final = ("--pixel-range", "--mean")  # whose values may begin with a min
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status, 0 or 1 (2 for wrong usage, by argparse)."""
-    given = vars(_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments)))
+    arguments = sys.argv[1:] if arguments is None else arguments
+    given = vars(make_parser().parse_args(_joined(arguments)))
     factory, weights, out = given.pop("factory"), given.pop("weights"), given.pop("out")
     source, grey = given.pop("pictures"), given.pop("grey")
     size, fit = given.pop("size"), given.pop("fit")
@@ -133,7 +134,8 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """What `python -m vae_onnx.torch` takes."""
     parser = argparse.ArgumentParser(
         prog="python -m vae_onnx.torch",
         description="Make a folder that vae_onnx.load takes of an autoencoder of PyTorch.",

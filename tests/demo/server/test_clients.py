@@ -26,7 +26,7 @@ from mcp.types import CallToolResult, Tool
 from PIL import Image
 
 import vae_onnx
-from demo.__main__ import _parser
+from demo.__main__ import make_parser
 from demo.screenshot import serve
 from demo.tools import need
 
@@ -286,7 +286,7 @@ def test_the_shells_of_the_page_run(
             if command[:2] == ["make", "demo"]:
                 continue  # which `make test-demo` runs
             assert command[:3] == ["python", "-m", "demo"]
-            _parser().parse_args(command[3:])
+            make_parser().parse_args(command[3:])
         return
     need("curl")
     shutil.copy(digits[3], tmp_path / "digit.png")
