@@ -44,8 +44,10 @@ class Decoding:
     """
 
     def __init__(self, model: Autoencoder, form: Form, each: Map = map) -> None:
-        self.model, self.form, self.each = model, form, each
-        self.block_rows = rows_of(model)
+        self.model: Autoencoder = model
+        self.form: Form = form
+        self.each: Map = each
+        self.block_rows: int = rows_of(model)
         channels = model.image_shape[0]
         if form == "pictures":
             pillow()

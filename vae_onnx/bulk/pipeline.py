@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import vae_onnx
+from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk.blocks import Block, Item, Unusable, numbers, pixels
 from vae_onnx.bulk.embedding import Embedding
 from vae_onnx.errors import InputError
@@ -57,9 +58,11 @@ class Embed:
     ) -> None:
         if errors not in ("raise", "drop"):
             raise InputError(f"errors must be 'raise' or 'drop', got {errors!r}")
-        self.column, self.keep, self.errors = column, keep, errors
-        self.model = vae_onnx.load(model, **options)
-        self.embedding = Embedding(
+        self.column: str = column
+        self.keep: bool = keep
+        self.errors: Literal["raise", "drop"] = errors
+        self.model: Autoencoder = vae_onnx.load(model, **options)
+        self.embedding: Embedding = Embedding(
             self.model, invert=invert, fit=fit, elbo=elbo, draws=draws, seed=seed
         )
 

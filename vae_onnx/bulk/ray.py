@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks, errors
+from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import local
 from vae_onnx.bulk.job import Job
 from vae_onnx.bulk.local import Written
@@ -43,7 +44,7 @@ class Shards:
 
         self.job: Job = ray.get(job)
         self.threads = threads
-        self.model = self.job.opening.load(threads=threads)
+        self.model: Autoencoder = self.job.opening.load(threads=threads)
 
     def __call__(self, batch: Batch) -> Batch:
         """Do the shards whose numbers are in the column `shard`; tell as JSON what came of it."""

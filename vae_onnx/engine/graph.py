@@ -79,10 +79,13 @@ class Graph:
         device: Device | None = None,
         threads: int | None = None,
     ) -> None:
-        self.path = checks.path(path, "path")
+        self.path: Path = checks.path(path, "path")
         self._reopening = Reopening.of(self.path, device or devices.pick("cpu"), threads)
         threads = workers.check(threads)
         content = reading.read(self.path)
+        self.device: Device
+        self.inputs: dict[str, Port]
+        self.outputs: dict[str, Port]
         try:
             session, self.device = self._reopening.device.open(content)
             self._session: Any = session
@@ -99,7 +102,7 @@ class Graph:
                 "export the model as operators in a row, without branches and loops"
             )
         self.metadata: Mapping[str, str] = MappingProxyType(metadata)
-        self.threads = threads if self.device.on_cpu else 1
+        self.threads: int = threads if self.device.on_cpu else 1
         self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
         self._rows = [_row(port) for port in (*self.inputs.values(), *self.outputs.values())]
         self._single, self._is_slow = self._session, False

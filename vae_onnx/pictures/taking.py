@@ -14,6 +14,7 @@ from vae_onnx.pictures.fitting import Fit, Ground
 
 if TYPE_CHECKING:
     from vae_onnx.autoencoder import Autoencoder
+    from vae_onnx.pictures.arrays import Shape
 
 DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
 INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
@@ -34,10 +35,12 @@ class Taker:
     def __init__(
         self, model: Autoencoder, invert: bool | None = None, fit: Fit | None = None
     ) -> None:
-        self.image_shape, self.size_multiple = model.image_shape, model.size_multiple
-        self.inked = paper.expected(model.metadata)
+        self.image_shape: Shape = model.image_shape
+        self.size_multiple: int = model.size_multiple
+        self.inked: bool = paper.expected(model.metadata)
         self.ground = contract.ground(model.metadata)
-        self.invert, self.fit = invert, fit
+        self.invert: bool | None = invert
+        self.fit: Fit | None = fit
 
     def __call__(self, source: Path | bytes, name: str | None = None) -> Picture:
         """Return the pixels, and what was decided about them.

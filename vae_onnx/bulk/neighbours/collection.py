@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -58,16 +59,18 @@ class Collection:
         column: str | None = None,
         ids: str | None = None,
     ) -> None:
-        self.path = checks.path(path, "path")
-        self.shards = tuple(shards.read_shard(file) for file in shards.find(self.path))
+        self.path: Path = checks.path(path, "path")
+        self.shards: tuple[Shard, ...] = tuple(
+            shards.read_shard(file) for file in shards.find(self.path)
+        )
         first = self.shards[0]
-        self.column = shards.vector_column(first, column)
-        self.id_column = shards.id_column(first, ids)
+        self.column: str = shards.vector_column(first, column)
+        self.id_column: str | None = shards.id_column(first, ids)
         shards.check_same(self.shards, [self.column, *filter(None, [self.id_column])])
         self.about: Mapping[str, Any] = first.about
         if not len(self):
             raise InputError(f"{self.path} must hold at least one row, got none")
-        self.length = self._length()
+        self.length: int = self._length()
 
     def __len__(self) -> int:
         return sum(shard.rows for shard in self.shards)
