@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vae_onnx.bulk import Cluster, Report
 
 TABLES: Final = (".parquet", ".pq", ".arrow")
-FORMS: Final = {"png": "pictures", "npy": "arrays", None: "pictures"}
+FORMS: Final[dict[str | None, str]] = {"png": "pictures", "npy": "arrays", None: "pictures"}
 ENGINES: Final = ("local", "ray")
 
 
