@@ -52,7 +52,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("drawing.png", "digit.png"):
         Image.fromarray(255 - digits[0]).save(name)
     np.save("digits.npy", digits)
-    write_idx(Path("data", "MNIST", "raw", "t10k-images-idx3-ubyte"), digits[:20])
+    write_idx(Path("data", "MNIST", "raw", "t10k-images-idx3-ubyte"), digits[:6])
     write_parquet(Path("train.parquet"), digits[:20])
     return tmp_path
 
