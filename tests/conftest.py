@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
     from .fake_hub import FakeHub
     from .runtime.pictures.picture_files import Case
@@ -128,6 +128,24 @@ def install(npm: str) -> Callable[[Path], Path]:
         return folder
 
     return install_one
+
+
+@pytest.fixture(scope="session")
+def barriers(install: Callable[[Path], Path]) -> Callable[["Page"], list[str]]:
+    """What keeps people from using a page, as axe finds it: serious and critical, and where."""
+    folder = install(ROOT / "tests" / "docs") / "node_modules" / "axe-core"
+    axe = folder.joinpath("axe.min.js").read_text(encoding="utf-8")
+
+    def found(page: "Page") -> list[str]:
+        page.evaluate(axe)
+        return [
+            f"{one['impact']} {one['id']}: {one['help']}: {node['html'][:200]}"
+            for one in page.evaluate("async () => (await axe.run()).violations")
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"][:3]
+        ]
+
+    return found
 
 
 @pytest.fixture(scope="session")
