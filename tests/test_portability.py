@@ -4,9 +4,11 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vae_onnx.bulk import places
@@ -50,6 +52,32 @@ def _is_of_text(call: ast.Call) -> bool:
         modes = [value for value in values if re.fullmatch(r"[rwax]t?\+?", str(value))]
         return bool(modes) or (isinstance(call.func, ast.Name) and len(call.args) == 1)
     return any(word.arg == "text" and ast.unparse(word.value) == "True" for word in call.keywords)
+
+
+def test_the_commands_read_and_write_none_either(tmp_path):
+    """By the warning that Python itself has for that, in whatever they call."""
+    np.save(tmp_path / "x.npy", np.zeros((3, 28, 28), np.uint8))
+    code = """
+from vae_onnx.__main__ import main
+for command in (
+    "info mnist-vae",
+    "encode mnist-vae x.npy -o z.npy",
+    "decode mnist-vae z.npy -o p.png",
+    "embed x.npy codes --model mnist-vae",
+    "nearest codes p.png --model mnist-vae --index -k 2",
+    "save mnist-vae copy",
+    "doctor --json",
+):
+    main(command.split())
+"""
+    strict = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    command = [sys.executable, *strict, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "EncodingWarning" not in done.stderr
 
 
 @pytest.mark.parametrize(
