@@ -9,17 +9,20 @@ LONG := --train-on all --precision auto --bend 0.7
 # Where node and npm may just have been fetched to.
 NODE := PATH="$$PATH:$(abspath $(BIN))"
 SITE := import sysconfig; print(sysconfig.get_path('purelib'))
+LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web kernel install tools emoji test test-wheel test-python test-newest test-oldest test-openvino \
-  test-graphs test-types test-npm test-index test-demo test-bare test-serve serve-env lint train ablation bench clean dist npm \
-  pages release-check space
+.PHONY: help demo site web docs pictures kernel install tools emoji test test-wheel test-python test-newest \
+  test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve serve-env lint \
+  train ablation bench clean dist npm pages release-check space
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
 	@echo "make web      the same without a server's help: http://127.0.0.1:8000, the site from build/site"
 	@echo "make site     that site alone, for any server of files"
+	@echo "make docs     the documentation as a site: build/docs"
+	@echo "make pictures the pictures in docs/, but for the report's figures, which make train draws"
 	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
@@ -38,6 +41,22 @@ site: $(VENV)/.demo
 
 web: site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
+
+# Strict: a dead link, a name that is not there or a page that the navigation lacks is an error.
+docs: $(VENV)/.all
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # of the next major version, which is not used
+
+# In a browser; the figures of emoji from the run of `make train`, and docs/figures/digits.png by the
+# first lines of docs/index.md, which the tests compare with it.
+pictures: tools site data/emoji
+	$(BIN)/python -m demo.screenshot --out docs/demo.png
+	$(BIN)/python -m demo.screenshot --tab Explore --out docs/demo-explore.png
+	$(BIN)/python -m demo.web.screenshot --out docs/web.png
+	$(BIN)/python -m demo.web.screenshot --emoji --width 1200 --out docs/web-emoji.png
+	rm -rf build/emoji-codes
+	$(BIN)/vae-onnx embed data/emoji/train build/emoji-codes --model emoji-vae --fit stretch
+	$(BIN)/vae-onnx nearest build/emoji-codes $(patsubst %,data/emoji/test/*/%.png,$(LOOKED_FOR)) -k 8 \
+	  --pictures data/emoji/train -o docs/figures/emoji/nearest.png
 
 kernel: $(VENV)/.all
 	$(BIN)/python -m demo.web.kernel

@@ -36,7 +36,7 @@ def load(
 
     Args:
         model: A bundled name goes first: write "./mnist-vae" for a folder of that name.
-            "hf://owner/repo[@revision][/folder]" is downloaded once, and checked against the
+            `hf://owner/repo[@revision][/folder]` is downloaded once, and checked against the
             sha256 of its card each time; see `vae_onnx.store.hub.fetch`.
         device: "cpu", "cuda", "openvino", "coreml" ...: see `vae_onnx.engine.providers.KNOWN`.
             "auto" takes an NVIDIA GPU where onnxruntime has been installed for one, else the CPU;

@@ -119,6 +119,8 @@ def main() -> None:
         page.get_by_text("Works offline").wait_for()
         page.mouse.move(0, 0)
         page.wait_for_timeout(1000)  # until the page has told how long a picture takes
+        if page.get_by_role("alert").is_visible():
+            raise RuntimeError(page.get_by_role("alert").inner_text())
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=arguments.out, full_page=True)
 

@@ -12,6 +12,7 @@ from PIL import Image
 import vae_onnx
 from demo.tools import need
 
+ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent / "cpp"
 MODEL = vae_onnx.load("mnist-vae").folder
 MAP, OPEN, COLOUR = (
@@ -19,9 +20,27 @@ MAP, OPEN, COLOUR = (
 )
 
 
+# The model is found from the top of the repository, where the page's path begins.
+PROGRAM = """#include <cstdio>
+#include "vae.hpp"
+
+int main()
+{
+    %s
+    std::printf("%%zu %%.4f %%.4f\\n", x_recon.size(), mu[0], mu[1]);
+}
+"""
+
+
+def lines_of_the_page() -> str:
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    return page.partition("```cpp\n")[2].partition("```")[0]
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     build = tmp_path_factory.mktemp("cpp")
+    (build / "page.cpp").write_text(PROGRAM % lines_of_the_page(), encoding="utf-8")
     found = f"-DOpenVINO_DIR={Path(openvino.__file__).parent / 'cmake'}"
     compiler = f"-DCMAKE_CXX_COMPILER={need('c++')}"
     for options in (
@@ -59,6 +78,15 @@ def pointer(array):
 
 def sizes(array):
     return (ctypes.c_long * array.ndim)(*array.shape)
+
+
+def test_the_lines_of_the_page(built):
+    done = subprocess.run([built / "page"], cwd=ROOT, capture_output=True, text=True, check=True)
+    model = vae_onnx.load("mnist-vae")
+    pictures = model.decode([[0.5, -1.0]])
+    size, *mu = map(float, done.stdout.split())
+    assert size == pictures.size
+    np.testing.assert_allclose(mu, model.encode(pictures)[0], atol=1e-3)
 
 
 def test_it_equals_the_golden_vectors(library, golden, assert_agree):

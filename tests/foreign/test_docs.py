@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 import vae_onnx
 import vae_onnx.torch
 from demo.web.screenshot import serve_folder
+from vae_onnx.torch import __main__ as shell
 
 from . import hosts, nets
 from .test_adopt import keras_decoder, keras_encoder
@@ -39,6 +41,14 @@ class ConvVAE(nn.Module):
         self.generator = nn.Sequential(nn.Linear(4, 3 * 64 * 64), nn.Tanh(), pixels)
 """
 
+WITH_METHODS = """
+    def encode(self, x):
+        h = self.body(x)
+        return self.fc_mu(h), self.fc_var(h)
+
+    def decode(self, z):
+        return self.generator(z)
+"""
 
 # Whether the canvas shows a picture, up to a rounding.
 SHOWS = """(rgb) => {
@@ -88,6 +98,19 @@ def test_the_class_of_the_report(place, capsys):
 def test_a_convolutional_vae(place):
     run("A convolutional VAE")
     assert vae_onnx.load("models/faces").kind == "vae"
+
+
+@pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")
+def test_a_convolutional_vae_from_the_shell(place):
+    (line,) = re.findall(r"^python -m vae_onnx.torch (.*\n.*)", PAGE, re.MULTILINE)
+    arguments = shlex.split(line.replace("\\\n", ""))
+    Path("mynet.py").write_text(textwrap.dedent(MYNET + WITH_METHODS))
+    del sys.modules["mynet"]
+    Path("photos").mkdir()
+    for i, face in enumerate(np.load("faces.npy")):
+        Image.fromarray(face).save(f"photos/{i}.png")
+    assert shell.main([*arguments, "--no-strict"]) == 0
+    assert vae_onnx.load("models/faces").image_shape == (3, 64, 64)
 
 
 @pytest.mark.filterwarnings("ignore::vae_onnx.ExportWarning")

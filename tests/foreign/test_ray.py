@@ -1,6 +1,7 @@
 """Ray: a job on a cluster of two nodes, whose actors and nodes die; `Embed` in Ray Data."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+import vae_onnx
 from vae_onnx import bulk
 
 from . import ray_nodes
@@ -148,32 +152,19 @@ def test_what_the_cluster_does_not_have(cluster, x, tmp_path):
     assert "`ray start --head` begins one" in done.stderr
 
 
-PIPELINE = """
-import sys
-import numpy as np
-import ray
-import vae_onnx
-from vae_onnx.bulk import Embed
-
-ray.init(address=sys.argv[1], log_to_driver=False)
-with np.load(sys.argv[2]) as archive:
-    digits = archive["mnist"]
-ds = ray.data.from_numpy(digits).rename_columns({"data": "image"})
-ds = ds.map_batches(Embed, fn_constructor_args=("mnist-vae",), batch_size=32, concurrency=1)
-mu = np.stack([row["mu"] for row in ds.take_all()])
-np.save(sys.argv[3], mu)
-"""
-
-
 def test_the_class_in_a_pipeline_of_ray_data(cluster, digits, tmp_path):
-    import vae_onnx
-
-    from .conftest import IMAGES
-
-    line = [sys.executable, "-c", PIPELINE, cluster[0], str(IMAGES), str(tmp_path / "mu.npy")]
-    done = subprocess.run(line, capture_output=True, text=True)
+    """The lines of docs/bulk.md, with one actor: the cluster has two CPUs, and files want one."""
+    page = Path(__file__).parents[2].joinpath("docs", "bulk.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(import ray\n.*?)```", page, re.DOTALL)
+    (tmp_path / "photos").mkdir()
+    for i, digit in enumerate(digits):
+        Image.fromarray(digit).save(tmp_path / "photos" / f"{i:03}.png")
+    begin = f"import ray\nray.init(address={cluster[0]!r}, log_to_driver=False)\n"
+    code = begin + lines.replace("(size=2)", "(size=1)")
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    made = np.load(tmp_path / "mu.npy")
+    made = np.stack(pq.read_table(tmp_path / "embedded")["mu"].to_numpy())
     expected = vae_onnx.load("mnist-vae").encode(digits)
     order = np.lexsort(made.T), np.lexsort(expected.T)
     np.testing.assert_allclose(made[order[0]], expected[order[1]], atol=1e-5)

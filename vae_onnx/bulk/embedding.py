@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from vae_onnx import contract, evaluation
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.bulk.blocks import Block, Item, Items, Unusable, pixels, printable
+from vae_onnx.bulk.blocks import Block, Item, Items, Unusable, numbers, pixels, printable
 from vae_onnx.distributions import Likelihood
 from vae_onnx.engine import sizes
 from vae_onnx.engine.graph import Array
@@ -42,6 +42,11 @@ class Done:
     rows: pa.RecordBatch
     errors: list[tuple[str, str]]
     notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        """Of the images of the block."""
+        return len(self.rows) + len(self.errors)
 
 
 class Work(Protocol):
@@ -246,8 +251,8 @@ def nested(batches: Sequence[npt.NDArray[Any]], kind: pa.DataType) -> pa.Array:
     """Return batches (n, ...) as one column of lists in lists, or of numbers (n,)."""
     arrays = []
     for batch in batches:
-        array = pa.array(batch.reshape(-1))
+        array = numbers(batch.reshape(-1))
         for width in batch.shape[:0:-1]:
             array = pa.FixedSizeListArray.from_arrays(array, width)
         arrays.append(array.cast(kind))
-    return pa.concat_arrays(arrays) if arrays else pa.array([], kind)
+    return pa.concat_arrays(arrays) if arrays else pa.nulls(0, kind)

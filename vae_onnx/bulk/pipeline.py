@@ -10,7 +10,7 @@ import pyarrow as pa
 
 import vae_onnx
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.bulk.blocks import Block, Item, Unusable, pixels
+from vae_onnx.bulk.blocks import Block, Item, Unusable, numbers, pixels
 from vae_onnx.bulk.embedding import Embedding
 from vae_onnx.errors import InputError
 from vae_onnx.evaluation import Settings
@@ -78,10 +78,10 @@ class Embed:
                 'images with Embed(..., column="...")'
             )
         images = batch[self.column]
-        numbers = isinstance(images, np.ndarray) and images.dtype != object
-        items: Any = pixels(images) if numbers else [_item(each) for each in images]
-        prepared = None if numbers else [self.embedding.prepare(item) for item in items]
-        block = Block(0, pa.array(np.arange(len(images))), items)
+        are_numbers = isinstance(images, np.ndarray) and images.dtype != object
+        items: Any = pixels(images) if are_numbers else [_item(each) for each in images]
+        prepared = None if are_numbers else [self.embedding.prepare(item) for item in items]
+        block = Block(0, numbers(np.arange(len(images))), items)
         done = self.embedding(block, prepared)
         if done.errors and self.errors == "raise":
             place, reason = done.errors[0]

@@ -109,7 +109,7 @@ class Graph:
         self._second: Second | None = None
         if self.device.on_cpu and self.threads > 1:
             again = partial(_open_wide, self._reopening, self.path, self.device, self.threads)
-            if self.device.spin or not sizes.in_bytes(self._rows) < WIDE:
+            if self.device.spin or self.takes_turns:
                 # Two sessions at once would need twice the memory, and the one that spins a core.
                 self._session = self._single = session = None
                 self._session = self._single = WideSession(again)
@@ -122,6 +122,14 @@ class Graph:
     def placement(self) -> dict[str, str]:
         """Which execution provider runs each node: name -> provider; see `device.placement`."""
         return devices.placement(self._session)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether calls at once gain nothing: all threads share each row, or a device has its own.
+
+        Others are quickest in as many calls at once as there are cores, each on one thread.
+        """
+        return not self.device.on_cpu or not sizes.in_bytes(self._rows) < WIDE
 
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""

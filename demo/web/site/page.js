@@ -32,7 +32,7 @@ export const state = {
   engine: null,
 };
 
-let lane = null; // {model, latents} that the switches tell, once loaded
+let lane = null; // {model, latents} that the switches tell, or of the other kind until that is loaded
 
 const { clear: clearPad } = attachPad($("#pad"), 0, (sheet) => {
   choose(sheet === null ? { z: ORIGIN } : { ink: inkOf(sheet), side: sheet.width });
@@ -70,7 +70,7 @@ async function refresh() {
   if (running || lane === null) return;
   running = true;
   try {
-    while (stale) {
+    while (stale && lane !== null) {
       stale = false;
       const { source } = state;
       const current = lane;
@@ -240,6 +240,7 @@ async function changeDataset() {
   clearPad();
   state.source = { z: ORIGIN };
   emoji.stop();
+  lane = null; // which takes pictures of another size
   const dataset = choice("dataset");
   $("#examples").replaceChildren();
   await Promise.all([change(), showExamples(dataset).catch(fail)]);
@@ -248,6 +249,7 @@ async function changeDataset() {
   if (examples.length === 0) return;
   await emoji.open(lane, [examples[3].x, examples[6].x]).catch(fail);
   if (state.source.x === undefined) examples[3].click();
+  else refresh(); // for the sum of what was chosen while the model was loaded
 }
 
 function changeKind() {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 import vae_onnx
 from demo.library.latent_map import read_latents
@@ -105,6 +105,24 @@ def test_an_example_is_what_python_makes_of_it(page: Page) -> None:
     label = page.locator("#code canvas").get_attribute("aria-label")
     assert label is not None
     assert label.startswith("64 numbers, from \u2212")
+
+
+def test_an_example_may_be_chosen_before_its_model_is_there(open_page: OpenPage) -> None:
+    page = open_page(viewport=WINDOW, service_workers="block")
+    held: list[Route] = []
+    page.route("**/emoji-vae/decoder.onnx", lambda route: held.append(route))
+    with page.expect_request("**/emoji-vae/decoder.onnx"):
+        page.get_by_role("radio", name="Emoji").check()
+    example = page.get_by_role("button", name="Test image: ").nth(7)
+    example.click()
+    assert settle(page)["source"]["x"] is not None
+    expect(page.get_by_role("alert")).to_be_hidden()
+    held[0].continue_()
+    page.locator("#dreams button canvas").last.wait_for()
+    state = settle(page)
+    np.testing.assert_allclose(state["shown"]["mu"], MODEL.encode(unseen()[7])[0], atol=1e-3)
+    assert state["sum"] is not None
+    expect(example).to_have_attribute("aria-pressed", "true")
 
 
 def test_there_is_no_ae_and_no_pad(page: Page) -> None:

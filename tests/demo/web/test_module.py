@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,18 @@ THEIRS = """<!doctype html>
     inside(Math.floor(i / width)) && i %% width > 19 && i %% width < 28 ? 255 : 0);
   %s
   window.told = { mu: [...mu], picture: [...picture], digits: digits.length };
+</script>
+"""
+
+ENGINES = """<!doctype html>
+<title>Engines</title>
+<link rel="icon" href="data:," />
+<script type="module">
+  import { load } from "./vae.js";
+  import * as ort from "./runtime.js";
+  const engines = [];
+  %s
+  window.told = engines;
 </script>
 """
 
@@ -103,6 +116,26 @@ def test_the_example_of_the_docs_runs_in_a_page_of_ones_own(
     np.testing.assert_allclose(told["mu"], model.encode(x)[0], rtol=0, atol=1e-4)
     np.testing.assert_allclose(told["picture"], model.reconstruct(x).ravel(), rtol=0, atol=1e-4)
     assert told["digits"] == 100 * 28 * 28
+
+
+def test_the_engines_of_the_docs_are_chosen(
+    open_window: Callable[..., Page], server: tuple[str, Path], site: Path
+) -> None:
+    """docs/embedding.md: what each line about engines takes, which are four."""
+    home, root = server
+    text = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    (lines,) = (part for part in text.split("```") if 'precision: "int8"' in part)
+    lines = lines.removeprefix("js\n").replace("models/mine/", "models/emoji-vae/")
+    told = re.sub(r"(?m)^await (load\(.*\));", r"engines.push((await \1).engine);", lines)
+    folder = root / "their" / "engines"
+    folder.mkdir(parents=True)
+    for name in ("vae.js", "runtime.js", "ort", "models"):
+        (folder / name).symlink_to(site / name)
+    (folder / "index.html").write_text(ENGINES % told, encoding="utf-8")
+    page = open_window(home)
+    page.goto(f"{home}their/engines/")
+    chosen = page.wait_for_function("window.told").json_value()
+    assert chosen == ["kernel", "kernel", "onnxruntime", "onnxruntime"]
 
 
 def test_golden_vectors_on_webgpu(

@@ -1,0 +1,28 @@
+"""Docstrings as the site shows them; an extension of griffe, which reads them for mkdocstrings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from griffe import Attribute, Docstring, Extension, Object
+
+EXAMPLE: Final = re.compile(r"(?:^ *>>> .*\n?(?:^ *\S.*\n?)*)+", re.MULTILINE)
+FOR_READERS_OF_THE_CODE: Final = re.compile(r"\n\nRead(?:ing order:| `).*?(?=\n\n|$)", re.DOTALL)
+COMMENT: Final = re.compile(r"#\s+(.+)$")
+
+
+class AsShown(Extension):
+    """Examples become code, and a comment behind an attribute what is said of it: its shape."""
+
+    def on_object(self, *, obj: Object, **_: Any) -> None:
+        """Fence what is typed at a prompt; leave out where to begin in the code."""
+        if obj.docstring is not None:
+            text = FOR_READERS_OF_THE_CODE.sub("", obj.docstring.value)
+            obj.docstring.value = EXAMPLE.sub(lambda it: f"```pycon\n{it[0].rstrip()}\n```\n", text)
+
+    def on_attribute(self, *, attr: Attribute, **_: Any) -> None:
+        """Take the comment, where there is no docstring."""
+        line = attr.lines[0] if attr.lines else ""
+        if attr.docstring is None and (found := COMMENT.search(line)):
+            attr.docstring = Docstring(found[1], parent=attr)
