@@ -18,7 +18,7 @@ import yaml
 from huggingface_hub import constants, file_download
 
 TOKEN = "hf_of_the_owner"
-API = re.compile(r"/api/models/(?P<name>[^/]+/[^/]+)(?:/(?P<what>\w+)/(?P<rest>.+))?")
+API = re.compile(r"/api/(?:models|spaces)/(?P<name>[^/]+/[^/]+)(?:/(?P<what>\w+)/(?P<rest>.+))?")
 RESOLVE = re.compile(r"/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
 Files = dict[str, bytes]

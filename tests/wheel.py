@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+WHERE = "import sys; print(sys.executable)"
 SHOWN = """
 import sys, numpy, onnxruntime, vae_onnx
 print(sys.version.split()[0], vae_onnx.__file__, numpy.__version__, onnxruntime.__version__)
@@ -42,17 +44,23 @@ def main() -> int:
 
 
 def find(name: str) -> str | None:
-    """Where an interpreter is: on PATH, by Windows' launcher, or where pyenv and uv put theirs."""
-    if found := shutil.which(name) or shutil.which(f"python{name}"):
-        return found
-    told = ["-c", "import sys; print(sys.executable)"]
-    for command in (["py", f"-{name}", *told], ["uv", "python", "find", name]):
-        if shutil.which(command[0]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                return done.stdout.strip()
+    """Where an interpreter is that starts, or None."""
+    return next((found for found in candidates(name) if starts([found, "-c", "import venv"])), None)
+
+
+def candidates(name: str) -> Iterator[str]:
+    """On PATH, by Windows' launcher, and where uv and pyenv put theirs."""
+    yield from filter(None, (shutil.which(name), shutil.which(f"python{name}")))
+    for command in (["py", f"-{name}", "-c", WHERE], ["uv", "python", "find", name]):
+        if shutil.which(command[0]) and starts(command):
+            yield run(command, capture=True).strip()
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    return next((str(path) for path in versions.glob(f"{name}.*/bin/python")), None)
+    yield from map(str, versions.glob(f"{name}.*/bin/python"))
+
+
+def starts(command: list[str]) -> bool:
+    """Whether a command ends well; pyenv has programs that only say that they are not there."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test(python: str, options: list[str]) -> int:

@@ -154,7 +154,13 @@ def _works(command: list[str], stdin: str = "") -> bool:
     with tempfile.TemporaryDirectory() as folder:  # compilers write into the current one
         try:
             done = subprocess.run(
-                command, input=stdin, cwd=folder, capture_output=True, text=True, timeout=60
+                command,
+                input=stdin,
+                cwd=folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=60,
             )
         except (OSError, subprocess.TimeoutExpired):
             return False

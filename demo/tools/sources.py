@@ -155,7 +155,9 @@ def chromium_of_playwright() -> str | None:
 
 def run(*command: str) -> str:
     """Run a command; returns what it printed, or raises with the line that says what is wrong."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode == 0:
         return done.stdout
     printed = (done.stderr + done.stdout).splitlines()

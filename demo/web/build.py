@@ -104,7 +104,8 @@ def _write_page(site: Path) -> None:
     label = "Drawing pad: draw with mouse, finger or pen"
     pad = template.substitute(label=label, hint="Draw a digit here", camera="", files="")
     page = (SOURCES / "index.html").read_text(encoding="utf-8")
-    (site / "index.html").write_text(page.replace("<!-- pad.html -->", pad), encoding="utf-8")
+    page = page.replace("<!-- pad.html -->", pad)
+    (site / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
 def write_runtime(folder: Path) -> None:
@@ -160,7 +161,7 @@ def write_worker(site: Path) -> None:
     script = script.replace("const FILES = {};", f"const FILES = {files};")
     script = script.replace("const LAZY = [];", f"const LAZY = {later};")
     script = script.replace('const VERSION = "";', f'const VERSION = "{version}";')
-    worker.write_text(script, encoding="utf-8")
+    worker.write_text(script, encoding="utf-8", newline="\n")
 
 
 def _files(folder: Path) -> list[Path]:

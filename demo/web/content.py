@@ -152,4 +152,4 @@ def _write_images(
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file in which every number is finite."""
-    path.write_text(json.dumps(value, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, allow_nan=False) + "\n", encoding="utf-8", newline="\n")

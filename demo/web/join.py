@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
     texts = {ENTRY: join(), TYPES: (SOURCES / TYPES).read_text(encoding="utf-8")}
     for name, text in texts.items():
         partial = folder / f".{name}.{os.getpid()}"
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", newline="\n")
         partial.replace(folder / name)  # whole, for those who read it meanwhile
 
 

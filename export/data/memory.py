@@ -61,7 +61,7 @@ def _of_machine() -> float:
 
 def _of_group(limit: str, used: str, stat: str, cached: str) -> float:
     try:
-        most, taken = (int((CGROUP / name).read_text()) for name in (limit, used))
+        most, taken = (int((CGROUP / name).read_text("utf-8")) for name in (limit, used))
     except (OSError, ValueError):  # there is none, or it is "max"
         return math.inf
     return max(0, most - taken + (_entry(CGROUP / stat, cached) or 0))
@@ -70,7 +70,7 @@ def _of_group(limit: str, used: str, stat: str, cached: str) -> float:
 def _entry(path: Path, name: str) -> int | None:
     """The number of a line "NAME NUMBER ..." of a file, if it is there."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text("utf-8").splitlines()
         return next(
             int(line.removeprefix(name).split()[0]) for line in lines if line.startswith(name)
         )

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import posixpath
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,8 +100,14 @@ def digest(files: Iterable[File]) -> str:
 
 def _absolute(place: str) -> str:
     """A path that means the same to processes elsewhere on this machine."""
-    path = os.path.expanduser(place.removeprefix(LOCAL))  # noqa: PTH111, which keeps links
+    path = os.path.expanduser(_local(place, windows=os.name == "nt"))  # noqa: PTH111, keeps links
     return os.path.abspath(path)  # noqa: PTH100, likewise
+
+
+def _local(place: str, *, windows: bool) -> str:
+    """The path of an address of this machine; on Windows file:///C:/data is C:/data."""
+    drive = windows and re.match(rf"{LOCAL}/[A-Za-z]:", place)
+    return place.removeprefix(f"{LOCAL}/" if drive else LOCAL)
 
 
 def _here(place: str) -> tuple[list[File], bool]:

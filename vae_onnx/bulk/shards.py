@@ -84,10 +84,11 @@ def write_table(output: Output, name: str, table: pa.Table) -> None:
     ) as writer:
         writer.write_table(table, row_group_size=max(1, len(table)))
         writer.add_key_value_metadata({SUM: MARK.decode() + "0" * DIGITS})
-    content = file.getbuffer()
     at = file.getvalue().rfind(MARK) + len(MARK)
-    content[at : at + DIGITS] = _sum(content, at)
-    output.write(name, lambda target: _fill(target, content))
+    # Given back at once: an error would keep it in a circle, in which Python 3.12.1 crashes.
+    with file.getbuffer() as content:
+        content[at : at + DIGITS] = _sum(content, at)
+        output.write(name, lambda target: _fill(target, content))
 
 
 def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any] | str:

@@ -89,7 +89,7 @@ def add_variants(
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write `card.json`."""
     text = json.dumps(card, indent=2) + "\n"
-    (folder / model_files.CARD).write_text(text, encoding="utf-8")
+    (folder / model_files.CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
 def latents(z: npt.NDArray[Any], labels: npt.NDArray[Any]) -> bytes:

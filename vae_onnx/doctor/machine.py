@@ -39,7 +39,7 @@ def cpu_text(system: str) -> str:
             return CPUINFO.read_text("utf-8", errors="replace")
         if system == "Darwin":
             command = ["/usr/sbin/sysctl", "machdep.cpu", "hw.optional"]
-            return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout
+            return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         pass
     return ""

@@ -191,7 +191,7 @@ def _main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever libraries print
     answer = QUESTIONS[sys.argv[1]](*sys.argv[2:])
-    with os.fdopen(answers, "w") as file:
+    with os.fdopen(answers, "w", encoding="ascii") as file:
         json.dump(answer, file)
 
 

@@ -52,7 +52,7 @@ def _cgroups() -> list[Path]:
     """
     folders = [CGROUP, CGROUP / "cpu"]
     with contextlib.suppress(OSError, ValueError):
-        for line in MEMBERSHIP.read_text().splitlines():
+        for line in MEMBERSHIP.read_text("utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
             inside = Path(path.lstrip("/"))
             if ".." in inside.parts or (controllers and "cpu" not in controllers.split(",")):
@@ -65,11 +65,11 @@ def _cgroups() -> list[Path]:
 def _granted(folder: Path) -> float:
     """Return how many CPUs a cgroup may use, by the files in its folder."""
     try:
-        granted, period = (folder / "cpu.max").read_text().split()
+        granted, period = (folder / "cpu.max").read_text("utf-8").split()
     except (OSError, ValueError):
         try:
-            granted = (folder / "cpu.cfs_quota_us").read_text()
-            period = (folder / "cpu.cfs_period_us").read_text()
+            granted = (folder / "cpu.cfs_quota_us").read_text("utf-8")
+            period = (folder / "cpu.cfs_period_us").read_text("utf-8")
         except OSError:
             return math.inf
     try:

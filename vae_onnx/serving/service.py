@@ -52,7 +52,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, METRICS: metrics},
-            text=True,
+            encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the service, which ends its workers
         )
         self.is_ready: threading.Event = threading.Event()
@@ -128,7 +128,8 @@ def _check_ports(options: Options) -> None:
     for port, option in ((options.http_port, "--http-port"), (options.grpc_port, "--grpc-port")):
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name != "nt":  # where it gives away ports that another process has
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind((options.host, port))
             except OSError as error:

@@ -39,7 +39,10 @@ def compiled(source: Path = SOURCE) -> bytes:
         link = ",".join(("-Wl", *LINK))
         command = [sys.executable, "-m", "ziglang", "cc", *TARGET, *FLAGS, link]
         result = subprocess.run(
-            [*command, str(source), "-o", str(out)], capture_output=True, text=True, check=False
+            [*command, str(source), "-o", str(out)],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         if result.returncode:
             remedy = "; `pip install --group kernel` installs the compiler"
@@ -62,7 +65,7 @@ def main() -> int:
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    MODULE.write_text(module_of(binary), encoding="utf-8")
+    MODULE.write_text(module_of(binary), encoding="utf-8", newline="\n")
     print(f"{MODULE}: {len(binary):,} bytes of WebAssembly")
     return 0
 

@@ -49,7 +49,9 @@ def pack(out: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder))
         command = [tools.need("npm"), "pack", "--silent", "--pack-destination", str(out.resolve())]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, encoding="utf-8", check=False
+        )
     if done.returncode:
         raise RuntimeError(f"npm pack: {done.stderr.strip()}")
     (packed,) = out.glob("*.tgz")

@@ -92,7 +92,7 @@ def build(
     about = {"lists": index.nlist, "probes": probes, "recall": recall, "faiss": faiss().__version__}
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     text = json.dumps({**about, "sizes": sizes, "origin": origin}, indent=2)
-    (folder / ABOUT).write_text(text + "\n")
+    (folder / ABOUT).write_text(text + "\n", "utf-8", newline="\n")
 
 
 def read(folder: Path) -> list[Any]:

@@ -78,7 +78,7 @@ class Index:
         if about is None:
             with accessing(folder, "; search without the index"), building.replacing(folder) as new:
                 building.build(new, collection, self.metric, origin, said)
-            about = json.loads((folder / building.ABOUT).read_text())
+            about = json.loads((folder / building.ABOUT).read_text("utf-8"))
         self.lists: int = int(about["lists"])
         self.probes: int = int(about["probes"])
         self.recall: float | None = about["recall"]
@@ -151,7 +151,7 @@ def _fresh(folder: Path, origin: dict[str, Any], said: Said) -> dict[str, Any] |
         said(f"building {folder}")
         return None
     try:
-        about = json.loads((folder / building.ABOUT).read_text())
+        about = json.loads((folder / building.ABOUT).read_text("utf-8"))
         sizes = {name: (folder / name).stat().st_size for name in about["sizes"]}
         changed = [key for key, value in origin.items() if about["origin"][key] != value]
         damaged = sizes != about["sizes"]
