@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vae_onnx.bulk.places import Output, opened
-from vae_onnx.errors import FileMissingError, VaeOnnxError
+from vae_onnx.errors import FileError, FileMissingError, VaeOnnxError
 
 KEY: Final = b"vae_onnx"  # of what a file says of itself, JSON in the metadata of its schema
 PREFIX: Final = "part-"
@@ -23,6 +23,7 @@ SUFFIX: Final = ".parquet"
 SUM: Final = "vae_onnx.sha256"  # of the bytes of the file, with zeros where it stands itself
 MARK: Final = b"sum of vae_onnx: "
 DIGITS: Final = 64
+REMEDY: Final = "write it again (`vae-onnx embed` makes such files of pictures)"
 
 
 class Shard(NamedTuple):
@@ -103,7 +104,7 @@ def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any]
         if content[at : at + DIGITS] != _sum(memoryview(content), at):
             return "damaged: its bytes are not those that were written"
         parquet = pq.ParquetFile(pa.BufferReader(content))
-        told = about(parquet.schema_arrow)
+        told = about(parquet.schema_arrow, shard.name)
         rows = parquet.metadata.num_rows
     except FileMissingError:
         return "missing"
@@ -118,9 +119,22 @@ def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any]
     return told
 
 
-def about(schema: pa.Schema) -> dict[str, Any]:
-    """Return what a file says of itself, nothing if it is not of this package."""
-    told: dict[str, Any] = json.loads((schema.metadata or {}).get(KEY, b"{}"))
+def about(schema: pa.Schema, where: str) -> dict[str, Any]:
+    """Return what a file says of itself, nothing if it is not of this package.
+
+    Args:
+        schema: Of the file.
+        where: It is, for errors.
+
+    Raises:
+        FileError: It says so in no JSON.
+    """
+    try:
+        told = json.loads((schema.metadata or {}).get(KEY, b"{}"))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{where} tells of its model in no JSON: {error}; {REMEDY}") from error
+    if not isinstance(told, dict):
+        raise FileError(f"{where} must tell of its model in a JSON object, got {told!r}; {REMEDY}")
     return told
 
 

@@ -22,7 +22,7 @@ def parts(folder) -> list[Path]:
 
 def told(folder) -> dict:
     """What the files of a result say of the job, the same in each."""
-    about = [shards.about(pq.read_schema(path)) for path in parts(folder)]
+    about = [shards.about(pq.read_schema(path), str(path)) for path in parts(folder)]
     job = json.loads((Path(folder) / "_job" / "job.json").read_bytes())
     for each in about:
         assert {key: each[key] for key in job} == job

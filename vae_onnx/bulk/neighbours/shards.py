@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from vae_onnx.bulk.shards import KEY
+from vae_onnx.bulk.shards import REMEDY, about
 from vae_onnx.bulk.sources.columns import CODES
 from vae_onnx.bulk.sources.tables import BUFFER
 from vae_onnx.errors import (
@@ -21,8 +20,7 @@ from vae_onnx.errors import (
 )
 from vae_onnx.store import mistaken
 
-MODEL: Final = ("model", "precision", "sha256", "latent_shape")  # of KEY; one in all files
-REMEDY: Final = "write it again (`vae-onnx embed` makes such files of pictures)"
+MODEL: Final = ("model", "precision", "sha256", "latent_shape")  # of `about`; one in all files
 
 
 class Shard(NamedTuple):
@@ -92,7 +90,8 @@ def read_shard(path: Path) -> Shard:
         footer = file.metadata
         groups = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
         schema = file.schema_arrow
-    return Shard(path, groups, schema, _about(path, schema))
+        _ = schema.names  # which may be no text
+    return Shard(path, groups, schema, about(schema, str(path)))
 
 
 def check_same(shards: Sequence[Shard], columns: Sequence[str]) -> None:
@@ -194,20 +193,7 @@ def opened(path: Path) -> Iterator[Any]:
             yield file
     except VaeOnnxError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         lines = str(error).splitlines()
         told = mistaken.in_place_of(path) or f"{lines[0] if lines else error}; {REMEDY}"
         raise FileError(f"{path} is not a complete Parquet file: {told}") from error
-
-
-def _about(path: Path, schema: Any) -> Mapping[str, Any]:
-    text = (schema.metadata or {}).get(KEY)
-    if text is None:
-        return {}
-    try:
-        about = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} tells of its model in no JSON: {error}; {REMEDY}") from error
-    if not isinstance(about, dict):
-        raise FileError(f"{path} must tell of its model in a JSON object, got {about!r}; {REMEDY}")
-    return about

@@ -188,9 +188,9 @@ def _open_parquet(_: str, files: list[File], wanted: Wanted) -> Source:
     return _table_source("parquet", wanted.form, files, made, parts)
 
 
-def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
+def _open_arrow(_: str, files: list[File], wanted: Wanted) -> Source:
     counts = []
-    for file in tables.in_order(place, files):
+    for file in tables.in_order(files):
         with tables.arrow(str(_here(file, "arrow"))) as batches:
             counts.append((file, sum(len(batch) for batch in batches)))
     parts = _tables(counts, tables.first_of_arrow, wanted)
@@ -247,7 +247,7 @@ def _tables(
 
 
 def _models(table: Table) -> Any:
-    return shards.about(table.schema).get("sha256")
+    return shards.about(table.schema, table.file.path).get("sha256")
 
 
 def _differ(one: Table, other: Table) -> bool:
@@ -273,7 +273,7 @@ def _table_source(
         has_names=named,
         may_repeat=id_column is not None,
         row_bytes=_mean(files, sum(part.count for part in parts)),
-        about=shards.about(schema),
+        about=shards.about(schema, files[0].path),
     )
 
 
