@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.parser
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -140,6 +142,17 @@ def test_graphs_with_damaged_names_and_types_are_not_adopted(damage, tmp_path):
     pictures = np.zeros((4, 2, 2), np.uint8)
     with pytest.raises(GraphError, match="no sound ONNX graph"):
         vae_onnx.adopt(tmp_path / "out", tmp_path / "encoder.onnx", decoder, pictures)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1000])
+def test_a_graph_that_gives_other_rows_than_it_was_given(rows, tmp_path):
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    decoder (float[N, 1, H, W] z) => (float[N, 1, H, W] x_recon) {
+        x_recon = Concat <axis = 0> (z, z)
+    }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "decoder.onnx")
+    with pytest.raises(GraphError, match=r"must give \d+ rows of x_recon.*got shape"):
+        vae_onnx.Decoder(tmp_path / "decoder.onnx").decode(np.zeros((rows, 1, 2, 2)))
 
 
 def test_what_they_were_made_of_is_taken(tmp_path):

@@ -3,11 +3,10 @@
 import sys
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from . import targets
-from .mutation import mutated
 from .replay import main as replay
+from .some import hand_over
 
 INPUTS = 120  # of each target
 
@@ -15,26 +14,7 @@ INPUTS = 120  # of each target
 @pytest.mark.filterwarnings("ignore")  # of what is odd in a file and read all the same
 @pytest.mark.parametrize("name", targets.names())
 def test_mutated_inputs_are_taken_or_refused(name: str) -> None:
-    target = targets.load(name)
-    seeds = list(target.seeds())
-    count = {"adopted": 12, "endpoint": 60}.get(name, INPUTS)
-
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(mutated(target, seeds))
-    def take(content: bytes) -> None:
-        try:
-            target.take(content)
-        except target.refuses as error:
-            assert str(error)
-
-    take()
+    hand_over(name, {"adopted": 12, "endpoint": 60}.get(name, INPUTS))
 
 
 @pytest.mark.parametrize(

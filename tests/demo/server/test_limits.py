@@ -146,7 +146,8 @@ def served(clock, *bodies, address="203.0.113.7", headers=()):
             scope = {"type": "http", "client": (address, 1), "headers": list(headers)}
             await limited(scope, receive, send)
 
-    asyncio.run(run())
+    with ThreadPoolExecutor(1) as apart:  # Playwright has a loop of its own in this thread
+        apart.submit(asyncio.run, run()).result()
     return statuses
 
 
