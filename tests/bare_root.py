@@ -181,11 +181,13 @@ def try_demo(stage: Stage, binds: list[Path], steps: Steps, port: int) -> None:
     socket.create_server(("", port)).close()  # nobody else may answer
     health = [part.replace("7860", str(port)) for part in stage.health]
     with steps.timed("the demo, from its start to its first picture, read-only and as no root"):
-        running = subprocess.Popen(command)
+        log = stage.root.with_suffix(".log")
+        with log.open("wb") as file:
+            running = subprocess.Popen(command, stdout=file, stderr=file)
         try:
             until = time.monotonic() + READY
             while subprocess.run(inside(stage, health, binds), capture_output=True).returncode:
-                assert running.poll() is None, "the demo ended"
+                assert running.poll() is None, log.read_text(errors="replace")
                 assert time.monotonic() < until, "the demo does not answer"
                 time.sleep(1)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/grids/mnist-vae.png") as answer:
