@@ -113,12 +113,15 @@ lint: $(VENV)/.all
 	$(BIN)/hadolint Dockerfile
 
 # What is found is in build/fuzz, and `python -m tests.fuzz.replay NAME FILE` shows it again.
-fuzz: $(VENV)/.all serve-env
+fuzz: tools serve-env
 	$(BIN)/pip install --quiet --group fuzz
 	build/serve/bin/pip install --quiet --group fuzz
 	rm -rf build/fuzz
 	build/serve/bin/python -m tests.fuzz protocol
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m demo.web.join build/fuzz
+	PATH="$(abspath $(BIN)):$$PATH" node tests/fuzz/graphs.mjs build/fuzz/vae.js tests/runtime/graphs 100000 1 \
+	  >build/fuzz/vae_js.json
 	$(BIN)/python -m tests.fuzz --page SECURITY.md
 
 # Asks PyPI and npm, which know by name and version what is weak.

@@ -51,8 +51,10 @@ KNOWN: dict[str, dict[str, Known]] = {
         "rest": (110, "requests over HTTP"),
         "grpc": (80, "requests over gRPC"),
     },
+    # In Node: graphs.mjs.
+    "web": {"vae_js": (100, "graphs in vae.js, loaded and run by its own engine")},
 }
-ALONE = ("protocol",)
+ALONE = ("protocol", "web")
 
 
 def names(module: str | None = None) -> list[str]:
