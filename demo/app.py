@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from demo import single
 from demo.environment import Address
@@ -16,6 +17,7 @@ from demo.library.models import Library
 from demo.page.pictures import MAX_BYTES
 from demo.page.templates import STATIC, fill, static, style, theme
 from demo.server.endpoints import CONCURRENCY, Endpoints
+from demo.server.limits import Limits
 from demo.server.routes import routes
 from demo.server.words import Page, on_full_disk
 from demo.tabs.draw import DrawTab
@@ -195,6 +197,7 @@ def launch(
         max_file_size=MAX_BYTES,
         app_kwargs={
             "routes": routes(library),
+            "middleware": [Middleware(Limits)],
             "exception_handlers": {OSError: on_full_disk},
         },
         quiet=True,  # what it prints of an IPv6 address, or of 0.0.0.0, cannot be opened

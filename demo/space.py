@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def _make_package() -> None:
 
 if __name__ == "__main__":
     _make_package()
+    # Nobody reaches a Space but through its proxy, which says whom it speaks for.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
     from demo.__main__ import main
 
     sys.exit(main())

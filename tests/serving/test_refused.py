@@ -1,6 +1,7 @@
 """What cannot be answered gets a message that says what is wrong, and harms nobody else."""
 
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -111,6 +112,14 @@ def test_a_wrong_length_of_the_json(service, length, told):
     header = {"Inference-Header-Content-Length": length}
     status, message = post(service, INFER, json.dumps(body()).encode(), **header)
     assert (status, told in message) == (400, True)
+
+
+def test_a_client_that_stops_is_let_go(service):
+    host, port = service.http.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1".encode())
+        assert post(service, INFER, json.dumps(body()).encode())[0] == 200
+        assert client.recv(64).startswith(b"HTTP/1.1 408")
 
 
 def test_fewer_bytes_than_are_told(service):

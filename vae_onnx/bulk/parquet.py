@@ -43,7 +43,7 @@ def readable(place: str | os.PathLike[str], kind: str) -> Iterator[None]:
         yield
     except VaeOnnxError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the system, of which `places.opened` tells
         remote = places.is_remote(os.fspath(place))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -19,6 +20,7 @@ from vae_onnx.errors import (
     OutputError,
     PackageMissingError,
     SizeError,
+    VaeOnnxError,
     accessing,
 )
 
@@ -107,8 +109,9 @@ class Given:
     def __init__(self, part: str, source: Any) -> None:
         self.part = part
         self.measure: Measure | None = None
-        given = _read(source, part)
-        self._proto = _modern(given, part)
+        with _readable(part):
+            given = _read(source, part)
+            self._proto = _modern(given, part)
         self._session = _open(given, part)  # as it was: what the new graph is compared with
         (self._input,) = self._session.get_inputs()
         batch = next(iter(self._input.shape), None)
@@ -156,6 +159,17 @@ class Given:
     def lambda_for(self, body: str) -> str:
         """Return what to do; see `vae_onnx.crossing.model.Original.lambda_for`."""
         return f"export it again, with {body.format(f'the {self.part}')}"
+
+
+@contextmanager
+def _readable(part: str) -> Iterator[None]:
+    """Turn what onnx raises of damaged names, numbers and types into an error of ours."""
+    try:
+        yield
+    except (VaeOnnxError, MemoryError):
+        raise
+    except Exception as error:  # of protobuf, of the checker, of the inliner
+        raise GraphError(f"the {part} is no sound ONNX graph: {error}; export it again") from error
 
 
 def _read(source: Any, part: str) -> onnx.ModelProto:

@@ -174,10 +174,10 @@ class Graph:
         """
         few = len(batch) <= (self._few or self._alone(batch.shape[1:]))
         if few and make is None:
-            return self._run(self._single, prepare(batch))
+            return self._rows_of(self._run(self._single, prepare(batch)), len(batch))
         if few or not all(map(sizes.are_fixed, self._rows)):
             done = len(batch) if few else 1
-            first = self(prepare(batch[:done]))
+            first = self._rows_of(self(prepare(batch[:done])), done)
             shapes = [output.shape[1:] for output in first]
         else:
             done, first, shapes = 0, [], self._rows[1:]
@@ -280,7 +280,8 @@ class Graph:
     def _run_into(self, session: Any, value: Array, outputs: list[Array]) -> None:
         """Run the graph on one block and let it write to the outputs."""
         if not all(output.flags.c_contiguous for output in outputs):
-            for output, rows in zip(outputs, self._run(session, value), strict=True):
+            results = self._rows_of(self._run(session, value), len(value))
+            for output, rows in zip(outputs, results, strict=True):
                 output[...] = rows
             return
         binding = session.io_binding()
@@ -291,6 +292,20 @@ class Graph:
             session.run_with_iobinding(binding)
         except Exception as error:  # onnxruntime's errors share no base class
             self._fail(f"{value.dtype} {list(value.shape)}", error)
+
+    def _rows_of(self, outputs: list[Array], rows: int) -> list[Array]:
+        """Return outputs that have a row for each that went in.
+
+        Raises:
+            GraphError: One has other rows.
+        """
+        for name, output in zip(self._names, outputs, strict=True):
+            if output.shape[:1] != (rows,):
+                raise GraphError(
+                    f"{self.path} must give {rows} rows of {name} for {rows} of {self._input}, got "
+                    f"shape {output.shape}; export it again with a dynamic batch"
+                )
+        return outputs
 
     def _fail(self, what: str, error: Exception) -> NoReturn:
         if isinstance(error, ClosedError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import paper, remedies, strokes
 from vae_onnx.store import bundled
+
+LARGEST: Final = 4096  # pixels a side in which a drawing is looked for: 2 GB of memory at most
 
 
 def drawing_to_x(ink: npt.ArrayLike) -> Array:
@@ -59,7 +61,8 @@ def picture_to_x(grey: npt.NDArray[np.uint8], *, dark: bool | None = None) -> Dr
     """Find the drawing in a picture, clean or a photograph, and make x of it.
 
     The paper is found (see `vae_onnx.pictures.paper`), strokes that are thinner than MNIST's are
-    widened, and `drawing_to_x` does the rest.
+    widened, and `drawing_to_x` does the rest. A picture of more than 4096
+    pixels a side is made smaller first.
 
     Args:
         grey: uint8 (height, width), of any size.
@@ -68,10 +71,23 @@ def picture_to_x(grey: npt.NDArray[np.uint8], *, dark: bool | None = None) -> Dr
     Raises:
         InputError: The picture is one even surface, or shows no ink of that kind.
     """
-    found = paper.find(grey, dark=dark)
+    found = paper.find(_reduced(grey), dark=dark)
     ink = strokes.thickened(found.ink)
     widened = () if ink is found.ink else (strokes.WIDENED,)
     return Drawn(drawing_to_x(ink), found.dark, found.clear, (*found.notes, *widened))
+
+
+def _reduced(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Make means of squares of pixels where there are more of these than a drawing needs."""
+    side = -(-max(grey.shape) // LARGEST)
+    if side == 1:
+        return grey
+    total, count = grey, np.ones((), np.uint32)
+    for axis, size in enumerate(grey.shape):
+        edges = np.arange(0, size, side)
+        total = np.add.reduceat(total, edges, axis, np.uint32)
+        count = np.multiply.outer(count, np.diff(edges, append=size).astype(np.uint32))
+    return (total // count).astype(np.uint8)
 
 
 @cache

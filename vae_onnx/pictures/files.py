@@ -38,6 +38,7 @@ NEAR_BLACK: Final = 16  # of 255: a brightest level below it is told
 FIRST_FRAME: Final = "Of an animated picture the first frame is taken."
 FIRST_PAGE: Final = "Of several pages the first is taken."
 
+DEFLATED: Final = 1032  # bytes that zlib makes of one at most
 CUT: Final = "Expecting to read"  # of a warning of Pillow: tags of a TIFF are missing
 ORIENTATION: Final = 0x0112  # of EXIF
 TURNS: Final = {  # that put a picture upright, by its orientation
@@ -134,6 +135,8 @@ def read(
                 raise FileError(
                     f"it has {width} x {height} pixels; at most {max_side} x {max_side} are taken"
                 )
+            if opened.format == "PNG" and _least(opened) > len(content):
+                raise FileError("it is cut off: it holds fewer pixels than it says; save it anew")
             if opened.format == "TIFF" and any(CUT in str(one.message) for one in told):
                 raise FileError("it is cut off within its tags; save it anew")
             if enough is not None and opened.format in SCALED:
@@ -147,6 +150,11 @@ def suffixes() -> frozenset[str]:
     return frozenset(
         suffix for suffix, form in image.registered_extensions().items() if form in FORMATS
     )
+
+
+def _least(opened: Any) -> int:
+    """Return how many bytes a PNG has at least; Pillow makes black of rows that are not there."""
+    return int(opened.width * opened.height) // 8 // DEFLATED
 
 
 def _formats(image: Any) -> list[str]:

@@ -101,6 +101,12 @@ def read_idx(path: Path) -> npt.NDArray[Any]:
         try:
             with gzip.open(plain) if packed else plain as file:
                 return _idx(path, file, plain)
+        except VaeOnnxError:
+            raise
+        except ValueError as error:  # of numpy: more dimensions, or larger ones, than it knows
+            raise FileError(f"{path} must have the shape of an array, got another: {error}") from (
+                error
+            )
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileError(f"{path} is not a complete gzip file: {error}") from error
 
@@ -133,7 +139,7 @@ def _idx(path: Path, file: Readable, plain: IO[bytes]) -> npt.NDArray[Any]:
     expected = math.prod(shape) * dtype.itemsize
     if file is plain and expected and os.fstat(plain.fileno()).st_size == at + expected:
         return _native(np.memmap(path, dtype, "r", at, shape))
-    content = _up_to(expected + 1, file)  # one more, to see whether it ends there
+    content = up_to(expected + 1, file)  # one more, to see whether it ends there
     if len(content) != expected:
         got = "more" if len(content) > expected else f"{len(content)}"
         raise FileError(
@@ -148,7 +154,7 @@ def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _up_to(most: int, file: Readable) -> bytearray:
+def up_to(most: int, file: Readable) -> bytearray:
     """Read so many bytes or what there is: a damaged header may promise more than memory holds."""
     content = bytearray()
     while part := file.read(min(most - len(content), CHUNK)):

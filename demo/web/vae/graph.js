@@ -190,7 +190,12 @@ async function readModel(file) {
   const content = await readFile(file);
   const wrong = notOnnx(content);
   if (wrong) throw new GraphError(`${file} (${content.length} bytes) ${wrong}`);
-  return { file, content, metadata: readMetadata(content) };
+  try {
+    return { file, content, metadata: readMetadata(content) };
+  } catch (error) {
+    const remedy = "copy it there again, whole";
+    throw new GraphError(`${file} has damaged metadata: ${messageOf(error)}; ${remedy}`, { cause: error });
+  }
 }
 
 /**

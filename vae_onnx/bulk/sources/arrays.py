@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
 import zipfile
 import zlib
@@ -18,10 +19,22 @@ from numpy.lib import format as header
 
 from vae_onnx.bulk.blocks import pixels
 from vae_onnx.engine import stream
-from vae_onnx.errors import FileError, InputError, accessing
+from vae_onnx.errors import FileError, InputError, VaeOnnxError, accessing
 from vae_onnx.store import array_files as files
 
 CHUNK: Final = 2**24  # bytes that are passed over at once
+# What gzip and zipfile raise of files that are damaged, encrypted or packed in ways of their own.
+DAMAGED: Final = (
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 Read = Iterator[tuple[None, npt.NDArray[Any]]]
 
 
@@ -34,10 +47,9 @@ class MappedPart:
 
     @classmethod
     def of(cls, path: Path) -> MappedPart:
-        """Open one; errors are those of `files.read_data`, or InputError for a single number."""
+        """Open one; errors are those of `files.read_data`, or InputError of no images."""
         array = files.read_data(path)
-        if not array.ndim:
-            raise InputError(f"{path} holds one number, not images (N, height, width)")
+        _check_shape(str(path), array.shape)
         return cls(path, len(array))
 
     def read(self, start: int, stop: int, rows: int) -> Read:
@@ -74,10 +86,12 @@ class StreamedPart:
 
         Raises:
             FileError: It is none.
+            InputError: There are no images in it.
         """
         with _unpacked(path, "") as file:
             dtype, shape = files.idx_header(path, file)
-        return cls(path, "", shape[0] if shape else 0, shape[1:], dtype)
+        _check_shape(str(path), shape)
+        return cls(path, "", shape[0], shape[1:], dtype)
 
     @classmethod
     def of_npz(cls, path: Path, wanted: str | None) -> StreamedPart:
@@ -103,8 +117,7 @@ class StreamedPart:
             )
         name = wanted or able[0]
         shape, dtype = arrays[name]
-        if not shape:
-            raise InputError(f"{name} of {path} is one number, not images (N, height, width)")
+        _check_shape(f"{name} of {path}", shape)
         return cls(path, name, shape[0], shape[1:], dtype)
 
     def read(self, start: int, stop: int, rows: int) -> Read:
@@ -120,11 +133,18 @@ class StreamedPart:
                 block = np.frombuffer(content, self.dtype).reshape(count, *self.row)
                 yield None, pixels(block.astype(self.dtype.newbyteorder("="), copy=False))
 
-    def _take(self, file: files.Readable, size: int) -> bytes:
-        content = file.read(size)
+    def _take(self, file: files.Readable, size: int) -> bytearray:
+        content = files.up_to(size, file)
         if len(content) != size:
             raise FileError(f"{self.path} is cut off: its header promises {self.count:,} images")
         return content
+
+
+def _check_shape(what: str, shape: tuple[int, ...]) -> None:
+    if not shape:
+        raise InputError(f"{what} holds one number, not images (N, height, width)")
+    if shape[0] and not math.prod(shape[1:]):
+        raise InputError(f"{what} holds {shape[0]:,} images without a pixel: {shape}")
 
 
 def _skip_header(part: StreamedPart, file: files.Readable) -> None:
@@ -145,7 +165,9 @@ def _unpacked(path: Path, member: str) -> Iterator[files.Readable]:
                 return
             with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as inner:
                 yield inner
-    except (EOFError, zlib.error, zipfile.BadZipFile, KeyError, gzip.BadGzipFile) as error:
+    except VaeOnnxError:
+        raise
+    except DAMAGED as error:
         raise FileError(f"{path} is damaged or cut off: {error}") from error
 
 
@@ -153,7 +175,7 @@ def _members(path: Path) -> list[str]:
     try:
         with accessing(path), zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise FileError(
             f"{path} is not a complete .npz file: {error}; np.savez writes one"
         ) from error
@@ -170,7 +192,7 @@ def _npy_header(path: Path, file: files.Readable) -> tuple[tuple[int, ...], np.d
     opened: Any = file
     try:
         shape, by_columns, dtype = readers[header.read_magic(opened)](opened)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # numpy, tokenize and ast each have their own
         raise FileError(f"{path} holds an array that numpy's format 1 or 2 is not: {error}") from (
             error
         )

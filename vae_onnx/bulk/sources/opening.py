@@ -188,9 +188,9 @@ def _open_parquet(_: str, files: list[File], wanted: Wanted) -> Source:
     return _table_source("parquet", wanted.form, files, made, parts)
 
 
-def _open_arrow(place: str, files: list[File], wanted: Wanted) -> Source:
+def _open_arrow(_: str, files: list[File], wanted: Wanted) -> Source:
     counts = []
-    for file in tables.in_order(place, files):
+    for file in tables.in_order(files):
         with tables.arrow(str(_here(file, "arrow"))) as batches:
             counts.append((file, sum(len(batch) for batch in batches)))
     parts = _tables(counts, tables.first_of_arrow, wanted)

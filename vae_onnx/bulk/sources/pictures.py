@@ -76,6 +76,7 @@ class TarPart:
     def read(self, start: int, stop: int, rows: int) -> Iterator[tuple[pa.Array, list[Item]]]:
         """See `Part.read`."""
         with opened(self.path) as file:
+            end = file.seek(0, 2)
             for first in range(start, stop, rows):
                 some = self.members[first : min(first + rows, stop)]
                 items: list[Item] = []
@@ -83,9 +84,11 @@ class TarPart:
                     if not offset:
                         items.append(CUT if size < 0 else Unusable("there is no picture with it"))
                         continue
+                    if offset + size > end:  # which it may promise
+                        items.append(CUT)
+                        continue
                     file.seek(offset)
-                    content = file.read(size)
-                    items.append(content if len(content) == size else CUT)
+                    items.append(file.read(size))
                 yield pa.array([printable(key) for key, *_ in some], pa.string()), items
 
 
@@ -136,6 +139,8 @@ def _files(path: str) -> Iterator[Member]:
                     f"{path} is not a plain tar file: {error}; unpack it with gunzip if it ends "
                     "in .gz"
                 ) from error
+            cut = True
+        except (ValueError, OverflowError):  # a member that no disk could hold
             cut = True
         if cut:
             yield path, -1, 0

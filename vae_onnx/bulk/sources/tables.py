@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import pyarrow as pa
 
-from vae_onnx.bulk import parquet, places
+from vae_onnx.bulk import parquet
 from vae_onnx.bulk.blocks import Items
 from vae_onnx.bulk.places import File
 from vae_onnx.bulk.sources import columns
 from vae_onnx.bulk.sources.columns import Column
-from vae_onnx.errors import FileMissingError, InputError, accessing
+from vae_onnx.errors import FileError, FileMissingError, InputError, accessing
 
 SAVED: Final = "state.json"  # which `Dataset.save_to_disk` writes beside its files
 FIRST: Final = 64  # rows that tell what a column holds
@@ -78,6 +78,8 @@ class ArrowPart:
             for batch in batches:
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
+                if first < last:
+                    _check(batch)
                 for some in range(first, last, rows):
                     piece = batch.slice(some, min(rows, last - some))
                     yield _taken(piece, self.column, self.id_column)
@@ -92,28 +94,46 @@ def arrow(path: str) -> Iterator[Any]:
         yield pa.ipc.open_stream(file)
 
 
-def in_order(place: str, files: list[File]) -> list[File]:
+def in_order(files: list[File]) -> list[File]:
     """Return the files of a data set as its own list has them; others are of it no longer.
 
     Raises:
         InputError: Its rows are chosen by another file, which was never applied.
         FileMissingError: A file of the list is not there.
+        FileError: The list is damaged.
     """
-    root = Path(places.root_of(place))
     found: list[File] = []
-    for state in sorted(root.rglob(SAVED)):
-        told = json.loads(state.read_bytes())
-        if told.get("_indices_data_files") or told.get("_indices_files"):
-            raise InputError(
-                f"{state.parent} is a selection of rows that was saved as such; save "
-                "dataset.flatten_indices() instead"
-            )
-        for each in told["_data_files"]:
-            path = state.parent / each["filename"]
+    for folder in dict.fromkeys(Path(file.path).parent for file in files):
+        state = folder / SAVED
+        for name in _listed(state) if state.is_file() else ():
+            path = state.parent / name
             if not path.exists():
                 raise FileMissingError(f"{path} is missing, which {state} lists")
             found += [file for file in files if Path(file.path) == path]
     return found or files
+
+
+def _listed(state: Path) -> list[str]:
+    """Return the names of the files that a list of a data set has."""
+    with accessing(state):
+        content = state.read_bytes()
+    try:
+        told = json.loads(content)
+        if "_data_files" not in told:  # many programs call a file so
+            return []
+        selected = told.get("_indices_data_files") or told.get("_indices_files")
+        names = [PurePath(each["filename"]).name for each in told["_data_files"]]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise FileError(
+            f"{state} must tell of its files as Dataset.save_to_disk writes it, got "
+            f"{content[:40]!r} ({error!r}); save the data set again"
+        ) from error
+    if selected:
+        raise InputError(
+            f"{state.parent} is a selection of rows that was saved as such; save "
+            "dataset.flatten_indices() instead"
+        )
+    return names
 
 
 def look(
@@ -139,14 +159,23 @@ def first_of_parquet(path: str, wanted: str | None) -> tuple[pa.Schema, pa.Recor
     """Return the schema of a file, and some of its first rows."""
     with parquet.opened(path) as file:
         schema = file.schema_arrow
-        names = [wanted] if wanted in schema.names else None
+        names = [wanted] if wanted in schema.names else None  # read here, for they may be no text
         return schema, next(file.iter_batches(FIRST, columns=names), None)
 
 
 def first_of_arrow(path: str) -> tuple[pa.Schema, pa.RecordBatch | None]:
     """Return the schema of a file, and its first rows."""
     with arrow(path) as batches:
-        return batches.schema, next((batch.slice(0, FIRST) for batch in batches), None)
+        schema, first = batches.schema, next(iter(batches), None)
+        _ = schema.names  # which may be no text
+        if first is not None:
+            _check(first)
+        return schema, None if first is None else first.slice(0, FIRST)
+
+
+def _check(batch: pa.RecordBatch) -> None:
+    """See that a batch keeps to its own bounds: of a file that is mapped, nothing else does."""
+    batch.validate(full=True)
 
 
 def _taken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from vae_onnx.serving.batching import BusyError
 
 METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"  # where the workers leave their counts for each other
 OVERHEAD: Final = 4  # times as long numbers may be in JSON as in binary
+IDLE: Final = 10  # seconds between two parts of a request
+WHOLE: Final = 300  # seconds for all of one
 HANDLERS: Final = {
     errors.InvalidInput: errors.invalid_input_handler,
     errors.ModelNotFound: errors.model_not_found_handler,
@@ -66,7 +69,12 @@ async def _infer(
     model = plane.served(name, version)
     if request.headers.get("content-encoding", "identity") != "identity":
         return _refused(415, "the body must be sent as it is, without a Content-Encoding")
-    body = await _body(request, max_bytes * OVERHEAD)
+    try:
+        body = await _body(request, max_bytes * OVERHEAD)
+    except TimeoutError:
+        return _refused(
+            408, f"the request stopped on its way for {IDLE} s, or took more than {WHOLE} s"
+        )
     if body is None:
         return _refused(
             413,
@@ -101,15 +109,21 @@ async def _infer(
 
 
 async def _body(request: Request, most: int) -> bytes | None:
-    """Read the body; None if it is too long, of which the rest is read, and not kept."""
+    """Read the body; None if it is too long, of which the rest is read, and not kept.
+
+    Raises:
+        TimeoutError: It is too slow.
+    """
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= most:
-            parts.append(part)
-        else:
-            parts.clear()
+    stream = request.stream()
+    async with asyncio.timeout(WHOLE):
+        while (part := await asyncio.wait_for(anext(stream, None), IDLE)) is not None:
+            size += len(part)
+            if size <= most:
+                parts.append(part)
+            else:
+                parts.clear()
     return b"".join(parts) if size <= most else None
 
 
