@@ -58,6 +58,10 @@ def _runtime(line: str) -> None:
     make_parser().parse_args(shlex.split(whole))
 
 
+def _there(path: str) -> None:
+    assert (ROOT / path).exists(), path
+
+
 def _make(line: str) -> None:
     assert set(line.split()) <= TARGETS, line
 
@@ -70,4 +74,5 @@ TAKEN: dict[str, Callable[[str], None]] = {
     r"-m demo (.*)": lambda line: demo_parser().parse_args(shlex.split(line)),
     r"(?:^|-- |^entrypoint: )vae-onnx (.*)": _runtime,
     r"^make ([\w -]+)$": _make,
+    r"bin/(?:pytest|python) (tests/\S+)": _there,
 }
