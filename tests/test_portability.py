@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vae_onnx
+import vae_onnx.bulk.neighbours
+from vae_onnx import bulk, errors
 from vae_onnx.bulk import places
 from vae_onnx.errors import InputError
 from vae_onnx.serving import service
@@ -151,3 +154,19 @@ def test_several_workers_where_a_port_is_of_one_process(monkeypatch):
     monkeypatch.delattr(service.socket, "SO_REUSEPORT")
     with pytest.raises(InputError, match="gives a port to one process alone"):
         service._check_ports(Options("mnist-vae", workers=2))
+
+
+def test_what_the_system_refuses_to_tell_is_not_missing(tmp_path, monkeypatch):
+    """As with Python 3.14, whose Path.is_dir and Path.is_file say no to whatever goes wrong."""
+    for name, look in (("is_dir", "isdir"), ("is_file", "isfile"), ("exists", "exists")):
+        monkeypatch.setattr(Path, name, getattr(os.path, look))
+    long = "m" * 5000
+    for call in (vae_onnx.load, vae_onnx.Decoder, bulk.neighbours.Collection):
+        with pytest.raises(vae_onnx.FileAccessError, match="cannot be read"):
+            call(long)
+    with pytest.raises(vae_onnx.FileAccessError, match="cannot be read"):
+        bulk.embed(long, tmp_path / "out", "mnist-vae")
+    assert not errors.exists(Path("with \0"))
+    assert not errors.exists(tmp_path / "none")
+    assert errors.is_folder(tmp_path)
+    assert not errors.is_file(tmp_path)

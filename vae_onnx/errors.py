@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 # The exporter is not in the wheel: whoever has that alone is told where it is.
 EXPORTING: Final = "in a clone of vae-onnx, `python -m export onnx`"
+
+# What a system says where nothing is, and Windows where nothing can be called so.
+NOTHING: Final = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
+NO_NAME: Final = (21, 123, 1921)
 
 
 class VaeOnnxError(Exception):
@@ -144,3 +151,32 @@ def accessing(path: str | os.PathLike[str], remedy: str = "") -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise FileAccessError(f"{os.fspath(path)} cannot be read or written: {reason}") from error
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; as all three here, raises OSError where nobody is to know.
+
+    From Python 3.14 on, the methods of Path say no then.
+    """
+    return _mode(path) != 0
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there."""
+    return stat.S_ISREG(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except ValueError:  # a NUL in the name
+        return 0
+    except OSError as error:
+        if error.errno in NOTHING or getattr(error, "winerror", None) in NO_NAME:
+            return 0
+        raise

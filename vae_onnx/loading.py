@@ -10,7 +10,7 @@ from typing import Final
 from vae_onnx import checks
 from vae_onnx.autoencoder import Autoencoder, Precision
 from vae_onnx.engine.device import Provider, pick
-from vae_onnx.errors import FileMissingError, InputError, InputTypeError, accessing
+from vae_onnx.errors import FileMissingError, InputError, InputTypeError, accessing, is_folder
 from vae_onnx.store import bundled
 
 HUB: Final = "hf://"  # begins the reference of a model on the Hugging Face Hub
@@ -82,7 +82,7 @@ def _find(model: str | os.PathLike[str], offline: bool) -> Path:
         return bundled.file(model)
     folder = checks.path(model, "model")
     with accessing(folder):
-        found = folder.is_dir()
+        found = is_folder(folder)
     if not found:
         told = (
             f"bundled: {', '.join(models())}"

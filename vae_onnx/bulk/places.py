@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from vae_onnx.errors import FileMissingError, InputError, PackageMissingError, accessing
+from vae_onnx.errors import (
+    FileMissingError,
+    InputError,
+    PackageMissingError,
+    accessing,
+    exists,
+    is_folder,
+)
 
 REMOTE: Final = "://"
 LOCAL: Final = "file://"
@@ -113,9 +120,9 @@ def _local(place: str, *, windows: bool) -> str:
 def _here(place: str) -> tuple[list[File], bool]:
     path = Path(_absolute(place))
     with accessing(path):
-        if path.is_dir():
+        if is_folder(path):
             return list(_walked(str(path), "", (os.path.realpath(path),))), True
-        if path.exists():
+        if exists(path):
             return [_file(str(path), path.name, path.stat())], False
         met = glob.glob(str(path), recursive=True)  # noqa: PTH207, which takes no absolute pattern
         root = root_of(place)
@@ -223,9 +230,9 @@ class Output:
         with accessing(self.place):
             if not is_remote(self.place):
                 path = Path(self.place)
-                if path.exists() and not path.is_dir():
+                if exists(path) and not is_folder(path):
                     raise InputError(f"{path} is a file; name a folder for the results")
-                return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+                return sorted(each.name for each in path.iterdir()) if is_folder(path) else []
             files, path_there = system(self.place)
             if not files.isdir(path_there):
                 return []

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.engine.graph import Array
-from vae_onnx.errors import FileAccessError, InputError, accessing
+from vae_onnx.errors import FileAccessError, InputError, accessing, exists, is_folder
 from vae_onnx.pictures.arrays import from_x, to_uint8
 from vae_onnx.store import model_files
 
@@ -29,9 +29,9 @@ def check_target(folder: Path, overwrite: bool) -> None:
         FileAccessError: It is a file, or cannot be read.
     """
     with accessing(folder):
-        if folder.exists() and not folder.is_dir():
+        if exists(folder) and not is_folder(folder):
             raise FileAccessError(f"{folder} is a file; name a folder")
-        held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        held = sorted(path.name for path in folder.iterdir()) if is_folder(folder) else []
     if held and not overwrite:
         raise InputError(
             f"{folder} holds {held[0]}; name another folder, or put the model in the place of what "

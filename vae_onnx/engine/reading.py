@@ -8,7 +8,7 @@ from typing import Final
 
 import onnxruntime as ort
 
-from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, accessing
+from vae_onnx.errors import EXPORTING, FileMissingError, GraphError, accessing, is_file
 
 # The key of a reference to another file, after its length. onnxruntime would follow it anywhere.
 EXTERNAL: Final = (b"\x08location", b"\x00location")
@@ -24,7 +24,7 @@ def read(path: Path) -> bytes:
         GraphError: It refers to another file.
     """
     with accessing(path):
-        content = path.read_bytes() if path.is_file() else None
+        content = path.read_bytes() if is_file(path) else None
     if content is None:
         raise FileMissingError(
             f"{path} is missing or no file; get the whole folder of the model again from where it "

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from vae_onnx.bulk import parquet
 from vae_onnx.bulk.sources.columns import CODES
-from vae_onnx.errors import FileError, FileMissingError, InputError, accessing
+from vae_onnx.errors import FileError, FileMissingError, InputError, accessing, is_file, is_folder
 
 MODEL: Final = ("model", "precision", "sha256", "latent_shape")  # of KEY; one in all files
 
@@ -38,9 +38,9 @@ def find(path: Path) -> list[Path]:
         InputError: It holds no such file.
     """
     with accessing(path):
-        if path.is_file():
+        if is_file(path):
             return [path]
-        if not path.is_dir():
+        if not is_folder(path):
             raise FileMissingError(
                 f"{path} is missing; name a folder that `vae-onnx embed` wrote, or a Parquet file"
             )
