@@ -1,10 +1,10 @@
-"""Pages that lie beside docs/, the folder of notebooks, and the addresses of pyproject.toml."""
+"""Pages that lie beside docs/, and the addresses of pyproject.toml."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -15,27 +15,16 @@ BESIDE: Final = {
     "changelog.md": ROOT / "CHANGELOG.md",
     "favicon.png": ROOT / "demo" / "page" / "static" / "favicon.png",
 }
-NOTEBOOKS: Final = "notebooks/"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Take the project's addresses, and write out the folder of notebooks in the navigation."""
+    """Take the project's addresses."""
     project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text("utf-8"))["project"]
     urls = project.get("urls", {})
     config.repo_url, config.repo_name = urls.get("Repository", urls.get("Source")), "Source"
     config.site_url = urls.get("Documentation")
     config.extra["repository"] = urls.get("Repository")
-    config.nav = [part for item in config.nav or [] for part in _written_out(item, config)]
     return config
-
-
-def _written_out(item: Any, config: MkDocsConfig) -> list[Any]:
-    """A part of the navigation as it is; a folder as the pages in it, or as nothing while empty."""
-    if not isinstance(item, dict) or NOTEBOOKS not in item.values():
-        return [item]
-    (title,) = item
-    pages = sorted(Path(config.docs_dir, NOTEBOOKS).glob("*.md"))
-    return [{title: [f"{NOTEBOOKS}{page.name}" for page in pages]}] if pages else []
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

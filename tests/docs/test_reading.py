@@ -23,6 +23,8 @@ TEN = (
     "commands/export/",
     "benchmarks/",
     "report/",
+    "notebooks/anomalies/",
+    "notebooks/your_model/",
 )
 WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")

@@ -65,8 +65,8 @@ def test_small_pictures_are_enlarged_dot_by_dot():
     large = showing.seen(pixels)
     assert large.shape == (224, 224, 3)
     np.testing.assert_array_equal(large[4::8, 4::8], pixels)
-    assert showing.seen(np.zeros((28, 200), np.uint8)).shape == (56, 400)
-    assert showing.seen(np.zeros((300, 2), np.uint8)).shape == (300, 2)
+    assert showing.seen(np.zeros((28, 300), np.uint8)).shape == (56, 600)
+    assert showing.seen(np.zeros((400, 2), np.uint8)).shape == (400, 2)
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
