@@ -13,8 +13,9 @@ LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web docs pictures kernel install tools emoji test test-wheel test-python test-newest \
-  test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve test-root serve-env fuzz audit \
+.PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-python \
+  test-newest test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve \
+  test-root serve-env fuzz audit \
   lint train ablation bench clean dist npm pages release-check space
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo "make web      the same without a server's help: http://127.0.0.1:8000, the site from build/site"
 	@echo "make site     that site alone, for any server of files"
 	@echo "make docs     the documentation as a site: build/docs"
+	@echo "make notebooks those of docs/notebooks with what they show: build/notebooks, two minutes"
 	@echo "make pictures the pictures in docs/, but for the report's figures, which make train draws"
 	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
@@ -45,8 +47,12 @@ web: site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
 
 # Strict: a dead link, a name that is not there or a page that the navigation lacks is an error.
-docs: $(VENV)/.all
+docs: notebooks
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # of the next major version, which is not used
+
+# Run from the top, each in a kernel of its own: build/notebooks/NAME.ipynb, and NAME.md for the site.
+notebooks: $(VENV)/.all data/emoji
+	$(BIN)/python docs/notebooks --out build/notebooks
 
 # In a browser; the figures of emoji from the run of `make train`, and docs/figures/digits.png by the
 # first lines of docs/index.md, which the tests compare with it.

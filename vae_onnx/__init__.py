@@ -10,9 +10,10 @@ Reading order: `loading` (a model by its name), `autoencoder` with `encoder`, `d
 (how good it is). Below them are the rooms `pictures` (what goes in and comes out), `engine` (how a
 graph is run) and `store` (where models are kept), above them `command` and `doctor`, the command
 line, `bulk`, whole collections with pyarrow, and `serving`, models for other machines. `errors`,
-`checks` and `terminal` (where is printed) serve all; `packing` is for programs that PyInstaller
-makes. Apart from these, `crossing` makes a model folder of graphs that exist already (`adopt`, with
-onnx) and shortens graphs (`quantize`), and `vae_onnx.torch` makes one of models of PyTorch.
+`checks` and `terminal` (where is printed) serve all; `notebook` is what notebooks show of models,
+`packing` is for programs that PyInstaller makes. Apart from these, `crossing` makes a model folder
+of graphs that exist already (`adopt`, with onnx) and shortens graphs (`quantize`), and
+`vae_onnx.torch` makes one of models of PyTorch.
 """
 
 import importlib
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from vae_onnx.pictures.arrays import tile, to_uint8
     from vae_onnx.pictures.drawing import drawing_to_x
     from vae_onnx.pictures.files import read as read_picture
+    from vae_onnx.pictures.showing import show
     from vae_onnx.posterior import Posterior
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "models",
     "quantize",
     "read_picture",
+    "show",
     "tile",
     "to_uint8",
 ]
@@ -89,6 +92,7 @@ _HOME = {
     "quantize": "crossing.shortening",
     "drawing_to_x": "pictures.drawing",
     "read_picture": "pictures.files:read",
+    "show": "pictures.showing",
     **dict.fromkeys(("tile", "to_uint8"), "pictures.arrays"),
 }
 

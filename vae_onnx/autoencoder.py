@@ -132,6 +132,12 @@ class Autoencoder:
             f"{code}, image_shape {self.image_shape}>"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: see `vae_onnx.notebook`."""
+        from vae_onnx import notebook
+
+        return notebook.of_model(self)
+
     def encode(self, images: npt.ArrayLike) -> Array:
         """Return z (N, *latent_shape); see `Encoder.encode`."""
         return self.encoder.encode(images)

@@ -115,6 +115,12 @@ class Scores(NamedTuple):
         """Peak signal to noise ratio of each image in dB, (N,): -10 log10 of `mse`."""
         return decibels(self.mse)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: see `vae_onnx.notebook`."""
+        from vae_onnx import notebook
+
+        return notebook.of_scores(self)
+
 
 def score(
     model: Autoencoder, images: npt.ArrayLike, rng: np.random.Generator, draws: int

@@ -88,6 +88,12 @@ class Picture:
             return self.pixels
         return np.repeat(self.pixels[:, :, np.newaxis], 3, axis=2)
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the picture, reduced where it is large."""
+        from vae_onnx.pictures import showing
+
+        return showing.png(showing.seen(self.pixels))
+
 
 def read(
     source: str | os.PathLike[str] | bytes | Any,
