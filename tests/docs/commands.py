@@ -21,7 +21,7 @@ OTHERS = {
     r"pip (un)?install ": "takes this environment apart; tests/index installs from an index",
     r"hf auth login": "asks for somebody's token",
     r"export FIRST=": "asks a SLURM cluster",
-    r"docker (build|run) ": "needs Docker; make test-root takes the steps of the Dockerfile without it",
+    r"docker (build|run) ": "needs Docker; `make test-root` takes the steps without it",
 }
 
 
