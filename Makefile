@@ -20,7 +20,7 @@ help:
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
 	@echo "make lint     ruff, mypy and hadolint"
-	@echo "make fuzz     a million mutated inputs to every reader, into SECURITY.md, half an hour"
+	@echo "make fuzz     a million mutated inputs to every reader, into SECURITY.md, a quarter of an hour"
 	@echo "make audit    what is installed, and npm's packages, beside the lists of known weaknesses"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
