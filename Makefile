@@ -15,8 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-python \
   test-newest test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve \
-  test-root serve-env fuzz audit \
-  lint train ablation bench clean dist npm pages release-check space
+  test-root serve-env fuzz audit lint train ablation bench clean dist npm pages release-check space
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -30,7 +29,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make lint     ruff, mypy and pyright; zizmor, actionlint and hadolint"
 	@echo "make dist     source archive and wheel, as they are uploaded"
-	@echo "make fuzz     a million mutated inputs to every reader, into SECURITY.md, half an hour"
+	@echo "make fuzz     a million mutated inputs to every reader, into SECURITY.md, a quarter of an hour"
 	@echo "make audit    what is installed, and npm's packages, beside the lists of known weaknesses"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ CONVERTED: Final = {  # Pillow's modes of other terms than those of a screen
     "HSV": "Colours of the space HSV were turned into RGB.",
 }
 GREYS: Final = ("1", "L", "LA", "La")
+STRIP: Final = 2**18  # numbers that are worked on at once
 GROUNDS: Final = {"black": 0, "white": 255}
 
 
@@ -46,8 +49,7 @@ def flatten(picture: Any, ground: str | None) -> Flat:
     if alpha.min() == 255:
         return Flat(colours[..., 0] if grey else colours, notes)
     ground = ground or _contrary(to_grey(colours[..., 0] if grey else colours), alpha[..., 0])
-    share = alpha / np.float32(255)
-    mixed = np.rint(colours * share + GROUNDS[ground] * (1 - share)).astype(np.uint8)
+    mixed = _in_strips(partial(_mixed, GROUNDS[ground]), colours.shape, colours, alpha)
     told = f"What is transparent counts as {ground} paper."
     return Flat(mixed[..., 0] if grey else mixed, (*notes, told))
 
@@ -56,8 +58,30 @@ def to_grey(pixels: Pixels) -> Pixels:
     """The brightness (height, width) of pixels, to the bit as Pillow has it (ITU-R 601)."""
     if pixels.ndim == 2:
         return pixels
+    return _in_strips(_grey, pixels.shape[:-1], pixels)
+
+
+def _grey(pixels: Pixels) -> Pixels:
     shares = np.array([19595, 38470, 7471], np.uint32)  # of 65536
     return ((pixels @ shares + np.uint32(0x8000)) >> 16).astype(np.uint8)
+
+
+def _mixed(ground: int, colours: Pixels, alpha: Pixels) -> Pixels:
+    share = alpha / np.float32(255)
+    return np.rint(colours * share + ground * (1 - share)).astype(np.uint8)
+
+
+def _in_strips(work: Callable[..., Pixels], shape: tuple[int, ...], *layers: Pixels) -> Pixels:
+    made = np.empty(shape, np.uint8)
+    for rows in _strips(made):
+        made[rows] = work(*(layer[rows] for layer in layers))
+    return made
+
+
+def _strips(pixels: Pixels) -> Iterator[slice]:
+    """Yield some rows at a time: what lies between takes many times a picture's memory."""
+    count = max(1, STRIP * len(pixels) // max(1, pixels.size))
+    return (slice(start, start + count) for start in range(0, len(pixels), count))
 
 
 def _may_be_transparent(picture: Any) -> bool:
@@ -66,9 +90,12 @@ def _may_be_transparent(picture: Any) -> bool:
 
 def _contrary(grey: Pixels, alpha: Pixels) -> str:
     """The ground that differs more from what is drawn."""
-    weights = alpha.astype(np.float64)
-    drawn = (grey * weights).sum() / max(weights.sum(), 1)
-    return "black" if drawn > 127 else "white"
+    drawn = total = 0
+    for rows in _strips(grey):
+        weights = alpha[rows].astype(np.uint32)
+        drawn += int((grey[rows] * weights).sum(dtype=np.uint64))
+        total += int(weights.sum(dtype=np.uint64))
+    return "black" if drawn / max(total, 1) > 127 else "white"
 
 
 def _from_lab(picture: Any) -> Any:

@@ -113,7 +113,7 @@ def _state_seeds() -> Iterator[bytes]:
 
 
 def _take_state(content: bytes) -> None:
-    folder = as_file(content, "state.json").parent / "saved"
+    folder = as_file(content, "list.json").parent / "saved"
     folder.mkdir(exist_ok=True)
     (folder / "data.arrow").write_bytes(next(_arrow_seeds()))
     (folder / "state.json").write_bytes(content)
