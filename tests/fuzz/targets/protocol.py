@@ -14,9 +14,9 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
 
 import vae_onnx
 from vae_onnx.errors import InputError
+from vae_onnx.serving._protocol import rest_body, rpc
 from vae_onnx.serving.layout import layout
 from vae_onnx.serving.parts import Part, parts
-from vae_onnx.serving.protocol import rest_body, rpc
 
 from ..target import Change, Target
 
