@@ -112,7 +112,7 @@ def _shown(output: Any, file: str, told: Mapping[str, str]) -> tuple[str, dict[s
     if "text/markdown" in data:
         return data["text/markdown"], {}
     if "text/html" in data:
-        return f'<div class="md-typeset__scrollwrap">{data["text/html"]}</div>', {}
+        return data["text/html"], {}
     return _fenced(data["text/plain"], "text"), {}
 
 

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What the model has never seen
+# # Anomaly scores: what a model has never seen
 #
 # A VAE that was trained on digits alone tells how unlike a digit any picture is, and nobody had
 # to show it what is wrong. Two scores do so, both of `model.score`: the squared error of the

@@ -161,8 +161,10 @@ PAGE = """<!doctype html>
 <style>
   :root { color-scheme: light dark }
   body { font: 1rem system-ui; max-width: 30rem; margin: 1rem auto; padding: 0 1rem }
-  canvas { width: 240px; image-rendering: pixelated; display: block }
-  label { display: flex; gap: 1rem } input { flex: 1 }
+  canvas { width: 240px; image-rendering: pixelated; display: block; margin: 1rem 0 }
+  label { display: flex; align-items: center; gap: 1rem }
+  input { flex: 1 }
+  button { margin: 1rem 0 }
 </style>
 <h1>Six numbers, one disc</h1>
 <canvas width="24" height="24" role="img" aria-label="What the model draws"></canvas>
@@ -175,7 +177,7 @@ PAGE = """<!doctype html>
   const form = document.querySelector("form");
   const context = document.querySelector("canvas").getContext("2d");
   for (let i = 0; i < model.latentDim; i++) {
-    form.innerHTML += `<label>z<sub>${i + 1}</sub>
+    form.innerHTML += `<label><span>z<sub>${i + 1}</sub></span>
       <input type="range" min="-2" max="2" step="0.01"></label>`;
   }
   const sliders = [...form.querySelectorAll("input")];
@@ -203,7 +205,7 @@ for path in sorted(page.rglob("*.*")):
 
 # %%
 title = "A page with six sliders, which draws discs with the model"
-frame = f'<iframe src="{OUT}/page/index.html" title="{title}" width="100%" height="600"></iframe>'
+frame = f'<iframe src="{OUT}/page/index.html" title="{title}" width="100%" height="580"></iframe>'
 HTML(f"<div>{frame}</div>")
 
 # %% [markdown]
