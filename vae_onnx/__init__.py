@@ -81,7 +81,7 @@ __all__ = [
     "to_uint8",
 ]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Where each name is that needs numpy and onnxruntime. They are imported when it is first asked for,
 # so that `vae-onnx doctor` can say what is wrong with them.

@@ -14,7 +14,7 @@ import onnxruntime as ort
 
 from vae_onnx import checks, contract, latent
 from vae_onnx.decoder import Decoder
-from vae_onnx.encoder import Encoder
+from vae_onnx.encoder import Encoder, Kind
 from vae_onnx.engine import sizes, stream
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array
@@ -24,6 +24,7 @@ from vae_onnx.posterior import Posterior
 
 if TYPE_CHECKING:
     from vae_onnx.evaluation import Scores
+    from vae_onnx.pictures.arrays import Shape
 
 IDENTITY = ("name", "fingerprint")  # metadata that all graphs of one model have in common
 SIDE: Final = 10_000  # of a grid: a hundred million pictures
@@ -70,16 +71,16 @@ class Autoencoder:
         threads: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        self.precision = _check_precision(precision)
+        self.precision: Precision = _check_precision(precision)
         chosen, place = pick(device), checks.path(folder, "folder")
         encoder, decoder = (self._file(place, part) for part in ("encoder", "decoder"))
-        self.encoder = Encoder(encoder, device=chosen, threads=threads)
-        self.decoder = Decoder(decoder, device=chosen, threads=threads)
+        self.encoder: Encoder = Encoder(encoder, device=chosen, threads=threads)
+        self.decoder: Decoder = Decoder(decoder, device=chosen, threads=threads)
         self._check_pair()
-        self.kind = self.encoder.kind
-        self.latent_shape = self.encoder.latent_shape
-        self.image_shape = self.encoder.image_shape
-        self.size_multiple = self.encoder.size_multiple
+        self.kind: Kind = self.encoder.kind
+        self.latent_shape: sizes.Sizes = self.encoder.latent_shape
+        self.image_shape: Shape = self.encoder.image_shape
+        self.size_multiple: int = self.encoder.size_multiple
 
     @property
     def metadata(self) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import remedies
-from vae_onnx.pictures.arrays import FLOAT32, from_x
+from vae_onnx.pictures.arrays import FLOAT32, Shape, from_x
 
 
 class Decoder:
@@ -46,10 +46,11 @@ class Decoder:
         device: str | Device = "auto",
         threads: int | None = None,
     ) -> None:
-        self.graph = graph = Graph(path, pick(device), threads)
+        self.graph: Graph = Graph(path, pick(device), threads)
+        graph = self.graph
         graph.expect({"z"}, {"x_recon"})
-        self.latent_shape = graph.expect_port(graph.inputs["z"], 2, 4)
-        self.image_shape = picture_shape(graph, graph.outputs["x_recon"])
+        self.latent_shape: sizes.Sizes = graph.expect_port(graph.inputs["z"], 2, 4)
+        self.image_shape: Shape = picture_shape(graph, graph.outputs["x_recon"])
 
     @property
     def metadata(self) -> Mapping[str, str]:

@@ -12,8 +12,9 @@ from vae_onnx import checks
 from vae_onnx.contract import latent_dim, picture_shape, size_multiple
 from vae_onnx.engine.device import Device, pick
 from vae_onnx.engine.graph import Array, Graph
+from vae_onnx.engine.sizes import Sizes
 from vae_onnx.errors import GraphError, InputError, InputTypeError
-from vae_onnx.pictures.arrays import as_batch, check_range, scale
+from vae_onnx.pictures.arrays import Shape, as_batch, check_range, scale
 from vae_onnx.posterior import Posterior
 
 Kind = Literal["vae", "ae"]
@@ -49,15 +50,16 @@ class Encoder:
         device: str | Device = "auto",
         threads: int | None = None,
     ) -> None:
-        self.graph = graph = Graph(path, pick(device), threads)
+        self.graph: Graph = Graph(path, pick(device), threads)
+        graph = self.graph
         graph.expect({"x"}, {"mu", "log_var"}, {"z"})
         self.kind: Kind = "ae" if "z" in graph.outputs else "vae"
-        self.image_shape = picture_shape(graph, graph.inputs["x"])
-        self.size_multiple = size_multiple(graph)
+        self.image_shape: Shape = picture_shape(graph, graph.inputs["x"])
+        self.size_multiple: int = size_multiple(graph)
         shapes = {graph.expect_port(port, 2, 4) for port in graph.outputs.values()}
         if len(shapes) > 1:
             raise GraphError(f"{path}: mu and log_var differ in shape: {sorted(map(str, shapes))}")
-        (self.latent_shape,) = shapes
+        self.latent_shape: Sizes = shapes.pop()
         self._code = list(graph.outputs).index("z" if self.kind == "ae" else "mu")
 
     @property

@@ -25,10 +25,24 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vae_onnx.distributions import BERNOULLI, Float64, Likelihood
+from vae_onnx.distributions import BERNOULLI, Bernoulli, Float64, Gaussian, Likelihood
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.posterior import Posterior
+
+__all__ = [
+    "BERNOULLI",
+    "Bernoulli",
+    "Elbo",
+    "Gaussian",
+    "active_units",
+    "elbo",
+    "kld",
+    "log_px",
+    "log_px_given_z",
+    "log_px_importance",
+    "recon",
+]
 
 Decode = Callable[[Array], Array]
 Track = Callable[[Sequence[int], str], Iterable[int]]  # shows how far a loop has come

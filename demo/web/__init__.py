@@ -9,6 +9,7 @@ Reading order:
                 map (`map.js`), `page.js` goes from what is drawn, chosen or pointed at to what is
                 shown, and `sw.js`, the service worker, keeps it all for use offline
 5. `build.py`   puts the site together; `make site`
+6. `npm/`       packs `vae.js` for npm; `make npm`
 
 The pad is that of the Gradio demo, `demo/page/static/pad.js`.
 """

@@ -98,6 +98,8 @@ def _write_page(site: Path) -> None:
     for name in SHARED:
         shutil.copy(STATIC / name, site)
     shutil.copy(ROOT / "LICENSE", site)
+    shutil.copy(ROOT / "NOTICE", site / "NOTICE.txt")  # which any server says is text
+    shutil.copytree(ROOT / "LICENSES", site / "LICENSES")
     template = Template((STATIC / "pad.html").read_text(encoding="utf-8"))
     label = "Drawing pad: draw with mouse, finger or pen"
     pad = template.substitute(label=label, hint="Draw a digit here", camera="", files="")

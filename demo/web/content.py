@@ -49,7 +49,7 @@ def of_first_visit(path: str) -> bool:
         return name in ("drawing.onnx", *(f"{FIRST}/{file}" for file in shown))
     if room == "examples":
         return name == f"{DATASETS[0]}.json"
-    return room not in ("ort", "runtime.js", "vae.d.ts", "LICENSE")
+    return room not in ("ort", "runtime.js", "vae.d.ts", "LICENSE", "NOTICE.txt", "LICENSES")
 
 
 def _copy(name: str, folder: Path) -> vae_onnx.Autoencoder:

@@ -71,7 +71,7 @@ def _told(parser: ArgumentParser) -> Iterator[str]:
     needed = [_typed(one) for one in parser._get_optional_actions() if one.required]
     yield f"\n```text\n{' '.join([parser.prog, *positional, *needed, '[options]'])}\n```"
     for group in parser._action_groups:
-        told = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
+        told = [one for one in group._group_actions if one.help and one.dest != "help"]
         if told and group.title:
             yield f"\n**{group.title.capitalize()}**\n"
         for action in told:
@@ -98,9 +98,9 @@ def _value(action: Action) -> str:
 
 
 def _help(parser: ArgumentParser, action: Action) -> str:
-    told = parser._get_formatter()._expand_help(action) if action.help else ""
+    told = parser._get_formatter()._expand_help(action)
     needed = action.required and action.option_strings and "(required)" not in told
-    return _prose(" ".join([told, "(required)" if needed else ""]).strip() or "-")
+    return _prose(f"{told} (required)" if needed else told)
 
 
 def _prose(text: str | None) -> str:

@@ -15,6 +15,7 @@ from mkdocs.structure.pages import Page
 from pages import BESIDE, ROOT
 
 LOG: Final = get_plugin_logger("links")
+GENERATED: Final = ("reference/", "commands/")  # whose links are the site's own
 FENCED: Final = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.DOTALL | re.MULTILINE)
 LINK: Final = re.compile(r"\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]+)?\)")
 PAGE: Final = re.compile(r"\bdocs/([a-z-]+)\.md\b")
@@ -22,7 +23,7 @@ PAGE: Final = re.compile(r"\bdocs/([a-z-]+)\.md\b")
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn what points out of docs/ into links to the site or the repository."""
-    if page.file.abs_src_path is None:
+    if page.file.src_uri.startswith(GENERATED):
         return markdown
 
     def linked(text: str) -> str:
@@ -34,7 +35,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Let docstrings and helps, which name a page by its path, lead there."""
-    if page.file.abs_src_path is not None:
+    if not page.file.src_uri.startswith(GENERATED):
         return html
 
     def linked(found: re.Match[str]) -> str:
@@ -49,17 +50,25 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 def _link(found: re.Match[str], page: Page, config: MkDocsConfig) -> str:
     text, target, anchor = found[1], found[2], found[3] or ""
-    path = (Path(str(page.file.abs_src_path)).parent / target).resolve()
+    uri = page.file.src_uri
+    written = BESIDE.get(uri, Path(config.docs_dir, uri))  # of a notebook, where its text is
+    path = (written.parent / target).resolve()
     own = {file: name for name, file in BESIDE.items()}
     if path in own or path.is_relative_to(config.docs_dir):
         name = own.get(path) or path.relative_to(config.docs_dir).as_posix()
-        return f"[{text}]({posixpath.relpath(name, posixpath.dirname(page.file.src_uri))}{anchor})"
+        text = _title(path) if text.endswith(".md") and path.is_file() else text
+        return f"[{text}]({posixpath.relpath(name, posixpath.dirname(uri))}{anchor})"
     if not path.exists() or not path.is_relative_to(ROOT):
-        LOG.warning("%s links to %s, which is not there", page.file.src_uri, target)
+        LOG.warning("%s links to %s, which is not there", uri, target)
         return text
     if (repository := config.extra["repository"]) is None:
         return text  # which names the file, of a clone or the source archive
     return f"[{text}]({repository}/blob/main/{path.relative_to(ROOT).as_posix()}{anchor})"
+
+
+def _title(page: Path) -> str:
+    """What a page is called, for links that name its file."""
+    return page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _unfenced(markdown: str, change: Callable[[str], str]) -> str:

@@ -85,7 +85,9 @@ def write(name: str, notebook: NotebookNode, out: Path) -> None:
             text, content = _shown(output, f"{name}_{len(pictures) + 1}.png", cell.metadata)
             parts.append(text.replace(f"{_place(out, name)}/", ""))  # where the page is, too
             pictures |= content
-    parts.append(f"This page as a notebook: [{name}.ipynb]({name}.ipynb)")
+    # In HTML: from the address of the page, which is a folder, and not from where its text lies.
+    link = f'<a href="../{name}.ipynb" download>{name}.ipynb</a>'
+    parts.append(f"This page as a notebook: {link}")
     (out / f"{name}.md").write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
     for file, data in pictures.items():
         (out / file).write_bytes(data)

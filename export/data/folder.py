@@ -184,7 +184,7 @@ def _square(picture: Picture, config: Recipe) -> _Read:
     channels, side, _ = config.image_shape
     try:
         content = picture.path.read_bytes()
-        found = _read(content, config.ground)
+        found = _read(content, config.ground, fitting.enough(side))
     except (OSError, DataError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         return _Read(None, _Told(error=reason or str(error)))
@@ -203,14 +203,16 @@ def _is_coloured(pixels: Pixels) -> bool:
     return bool((some_pixels.max(axis=2) - some_pixels.min(axis=2)).max() > TINT)
 
 
-def _read(content: bytes, ground: Ground | None = None) -> reader.Picture:
+def _read(
+    content: bytes, ground: Ground | None = None, enough: int | None = None
+) -> reader.Picture:
     """Decode a file, with notes of what had to be decided.
 
     Raises:
         DataError: it is no complete picture.
     """
     try:
-        return reader.read(content, ground=ground)
+        return reader.read(content, ground=ground, enough=enough)
     except FileError as error:
         raise DataError(str(error)) from error
 

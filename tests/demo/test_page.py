@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect
 
-from demo.screenshot import DIGITS, Point, Stroke, draw, launch_browser, open_demo
+from demo.screenshot import (
+    DIGITS,
+    SHOWN,
+    TABS,
+    Point,
+    Stroke,
+    draw,
+    launch_browser,
+    open_demo,
+)
 
 Picture = NDArray[np.uint8]
 OpenPage = Callable[..., Page]
@@ -331,6 +340,20 @@ def test_a_page_over_plain_http_says_why_it_has_no_camera(driver: Playwright, ur
         open_demo(page, f"http://machine.lan:{port}")
         page.get_by_role("button", name="Camera").click()
         expect(page.locator("#pad .pad-note")).to_contain_text("https and to localhost alone")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(
+    open_page: OpenPage, barriers: Callable[[Page], list[str]], scheme: str
+) -> None:
+    page = open_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    draw(page, DIGITS["6"])
+    page.locator(".marker").first.wait_for()
+    for tab in TABS:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.wait_for_function(SHOWN)
+        page.wait_for_timeout(500)  # pictures and words fade in
+        assert barriers(page) == [], tab
 
 
 @pytest.mark.parametrize("value", ["no drawing", {"kind": "drawing", "data": "x"}, 7, ["x"]])

@@ -18,7 +18,7 @@ from .blocks import ROOT
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 # What is none of this repository's, with the reason why no test types it.
 OTHERS = {
-    r"pip (un)?install ": "fetches from an index, or takes this environment apart",
+    r"pip (un)?install ": "takes this environment apart; tests/index installs from an index",
     r"hf auth login": "asks for somebody's token",
     r"export FIRST=": "asks a SLURM cluster",
 }

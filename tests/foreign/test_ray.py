@@ -160,9 +160,9 @@ def test_the_class_in_a_pipeline_of_ray_data(cluster, digits, tmp_path):
     for i, digit in enumerate(digits):
         Image.fromarray(digit).save(tmp_path / "photos" / f"{i:03}.png")
     begin = f"import ray\nray.init(address={cluster[0]!r}, log_to_driver=False)\n"
-    code = begin + lines.replace("(size=2)", "(size=1)")
+    code = begin + lines.replace("(size=2)", "(size=1)").replace("/data", str(tmp_path))
     line = [sys.executable, "-c", code]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     made = np.stack(pq.read_table(tmp_path / "embedded")["mu"].to_numpy())
     expected = vae_onnx.load("mnist-vae").encode(digits)

@@ -10,10 +10,10 @@ from vae_onnx.errors import PackageMissingError
 
 try:
     import pyarrow  # noqa: F401
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise PackageMissingError(
         "vae_onnx.bulk needs pyarrow: pip install 'vae-onnx[bulk]'"
-    ) from error
+    ) from _error
 
 from vae_onnx.bulk.bulk import Cluster, Report, decode, embed
 from vae_onnx.bulk.pipeline import Embed

@@ -82,6 +82,16 @@ def joined(blocks: list[Block]) -> Block:
     return Block(blocks[0].start, ids, items)
 
 
+def numbers(array: npt.NDArray[Any]) -> pa.Array:
+    """Return an array (n,) for Arrow without a copy; `pa.array` would import pandas first."""
+    import pyarrow as pa
+
+    flat = np.ascontiguousarray(array)
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)]
+    )
+
+
 def pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return integers of more than 8 bits, as lists of Python become, as uint8 where they are it.
 

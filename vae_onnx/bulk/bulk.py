@@ -311,7 +311,7 @@ def _written(
     if not waiting:
         return
     if cluster is None:
-        yield from local.run(made, waiting, model, tell)
+        yield from local.run(made, waiting, model, made.opening.options.get("threads"), tell)
         return
     from vae_onnx.bulk import ray
 

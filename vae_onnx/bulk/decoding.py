@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.bulk.blocks import Block, Item, Unusable
+from vae_onnx.bulk.blocks import Block, Item, Items, Unusable
 from vae_onnx.bulk.embedding import (
     Done,
     Prepared,
@@ -44,8 +44,10 @@ class Decoding:
     """
 
     def __init__(self, model: Autoencoder, form: Form, each: Map = map) -> None:
-        self.model, self.form, self.each = model, form, each
-        self.block_rows = rows_of(model)
+        self.model: Autoencoder = model
+        self.form: Form = form
+        self.each: Map = each
+        self.block_rows: int = rows_of(model)
         channels = model.image_shape[0]
         if form == "pictures":
             pillow()
@@ -78,18 +80,10 @@ class Decoding:
 
     def __call__(self, block: Block, prepared: Sequence[Any] | None) -> Done:
         """See `Work.__call__`."""
-        items = block.items
-        errors: list[tuple[str, str]] = []
-        ids = block.ids
-        try:
-            if prepared is not None or not isinstance(items, np.ndarray):
-                raise ValueError
-            pictures = self.model.decode(items.reshape(len(items), *self.model.latent_shape))
-            batches = [to_uint8(pictures)]
-        except (VaeOnnxError, ValueError):
-            if prepared is None:
-                prepared = [self.prepare(item) for item in items]
-            prepared = with_ids(ids, prepared)
+        ids, errors = block.ids, list[tuple[str, str]]()
+        batches = self._together(block.items) if prepared is None else None
+        if batches is None:
+            prepared = with_ids(ids, prepared or [self.prepare(item) for item in block.items])
             ids, errors = sorted_out(block, prepared)
             good = [each.pixels for each in prepared if isinstance(each, Prepared)]
             batches = [to_uint8(self.model.decode(batch)) for batch in stacked(good)]
@@ -102,6 +96,16 @@ class Decoding:
         else:
             image = nested(batches, kind)
         return Done(pa.RecordBatch.from_arrays([ids, image], schema=schema), errors)
+
+    def _together(self, codes: Items) -> list[npt.NDArray[np.uint8]] | None:
+        """Decode all codes at once; None where they are not alike, or one cannot be taken."""
+        if not isinstance(codes, np.ndarray):
+            return None
+        try:
+            pictures = self.model.decode(codes.reshape(len(codes), *self.model.latent_shape))
+        except (VaeOnnxError, ValueError):
+            return None
+        return [to_uint8(pictures)]
 
     def _shape(self, item: Any) -> tuple[int, ...]:
         if sizes.are_fixed(self.model.latent_shape):

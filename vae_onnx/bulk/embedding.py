@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from vae_onnx import contract, evaluation
 from vae_onnx.autoencoder import Autoencoder
-from vae_onnx.bulk.blocks import Block, Item, Items, Unusable, pixels, printable
+from vae_onnx.bulk.blocks import Block, Item, Items, Unusable, numbers, pixels, printable
+from vae_onnx.distributions import Likelihood
 from vae_onnx.engine import sizes
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import GraphError, VaeOnnxError
@@ -41,6 +42,11 @@ class Done:
     rows: pa.RecordBatch
     errors: list[tuple[str, str]]
     notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        """Of the images of the block."""
+        return len(self.rows) + len(self.errors)
 
 
 class Work(Protocol):
@@ -96,18 +102,21 @@ class Embedding:
         draws: int = evaluation.Settings.draws,
         seed: int = 0,
     ) -> None:
-        self.model, self.take = model, Taker(model, invert, fit)
-        self.elbo, self.draws, self.seed = elbo, draws, seed
-        self.px = contract.likelihood(model.metadata) if elbo else None
+        self.model: Autoencoder = model
+        self.take: Taker = Taker(model, invert, fit)
+        self.elbo: bool = elbo
+        self.draws: int = draws
+        self.seed: int = seed
+        self.px: Likelihood | None = contract.likelihood(model.metadata) if elbo else None
         has_prior = contract.has_normal_prior(model.metadata, model.kind)
         if elbo and not (self.px and has_prior):
             raise GraphError(
                 f"{model.folder}: an ELBO needs a likelihood and the prior N(0, I), and the "
                 "metadata state none; leave --elbo out, or export the model with them"
             )
-        self.names = ("mu", "log_var") if model.kind == "vae" else ("z",)
-        self.is_fixed = sizes.are_fixed(model.latent_shape)
-        self.block_rows = rows_of(model)
+        self.names: tuple[str, ...] = ("mu", "log_var") if model.kind == "vae" else ("z",)
+        self.is_fixed: bool = sizes.are_fixed(model.latent_shape)
+        self.block_rows: int = rows_of(model)
 
     def schema(self, id_type: pa.DataType) -> pa.Schema:
         """See `Work.schema`."""
@@ -242,8 +251,8 @@ def nested(batches: Sequence[npt.NDArray[Any]], kind: pa.DataType) -> pa.Array:
     """Return batches (n, ...) as one column of lists in lists, or of numbers (n,)."""
     arrays = []
     for batch in batches:
-        array = pa.array(batch.reshape(-1))
+        array = numbers(batch.reshape(-1))
         for width in batch.shape[:0:-1]:
             array = pa.FixedSizeListArray.from_arrays(array, width)
         arrays.append(array.cast(kind))
-    return pa.concat_arrays(arrays) if arrays else pa.array([], kind)
+    return pa.concat_arrays(arrays) if arrays else pa.nulls(0, kind)

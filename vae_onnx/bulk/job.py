@@ -133,13 +133,10 @@ class State:
 
     def write_errors(self) -> None:
         """Write `errors.parquet`: `id` and `reason`, no row where there was none."""
-        rows = list(self.all_errors())
-        table = pa.table(
-            {
-                "id": pa.array([called for called, _ in rows], pa.string()),
-                "reason": pa.array([reason for _, reason in rows], pa.string()),
-            }
-        )
+        schema = pa.schema([("id", pa.string()), ("reason", pa.string())])
+        columns = [pa.array(column, pa.string()) for column in zip(*self.all_errors(), strict=True)]
+        none = [pa.nulls(0, pa.string())] * 2  # `pa.array` would import pandas first
+        table = pa.Table.from_arrays(columns or none, schema=schema)
         shards.write_table(self.job.output, ERRORS, table)
 
 

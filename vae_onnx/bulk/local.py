@@ -16,17 +16,17 @@ import pyarrow as pa
 
 from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import shards
-from vae_onnx.bulk.blocks import Block, aligned
+from vae_onnx.bulk.blocks import Block, Items, aligned
 from vae_onnx.bulk.embedding import Done, Work
 from vae_onnx.bulk.job import Job
 from vae_onnx.bulk.shards import Shard
 from vae_onnx.engine import threads as workers
 
 T = TypeVar("T")
-Prepared = tuple[Block, list[Future[Any]] | None]  # and what becomes of each item, if that is work
 
 READ_BYTES: Final = 2**24  # of the encoded pictures of a block
-AHEAD: Final = 3  # blocks that are read and decoded before it is their turn
+AHEAD: Final = 2  # blocks that wait for a worker, and as many that wait to be read
+PIECES: Final = 8  # of a block of pictures, for each worker
 
 
 class Written(NamedTuple):
@@ -38,7 +38,11 @@ class Written(NamedTuple):
 
 
 def run(
-    job: Job, waiting: Sequence[Shard], model: Autoencoder, tell: Callable[[int], None]
+    job: Job,
+    waiting: Sequence[Shard],
+    model: Autoencoder,
+    threads: int | None,
+    tell: Callable[[int], None],
 ) -> Generator[Written]:
     """Do some shards, one after another.
 
@@ -46,6 +50,7 @@ def run(
         job: What is to be done.
         waiting: Which shards, ascending.
         model: Opened.
+        threads: That work at once; by default as many as there are cores.
         tell: Called with the number of images of each block that is finished.
 
     Yields:
@@ -54,35 +59,37 @@ def run(
     Raises:
         FileError, FileAccessError: The input or the output fails.
     """
-    cores = workers.check(model.encoder.graph.threads)
+    cores = workers.check(threads)
     with (
-        ThreadPoolExecutor(cores, "vae-onnx-picture") as pool,
+        ThreadPoolExecutor(cores, "vae-onnx-worker") as pool,
+        ThreadPoolExecutor(1, "vae-onnx-model") as one,
         ThreadPoolExecutor(1, "vae-onnx-writer") as writer,
     ):
-        work = job.work(model, pool.map)
+        if model.encoder.graph.takes_turns or model.decoder.graph.takes_turns:
+            hands, work = one, job.work(model, pool.map)
+        else:  # each worker has blocks of its own: nobody waits for another within a block
+            hands, work = pool, job.work(job.opening.load(threads=1, spin=False))
         rows = min(work.block_rows, READ_BYTES // max(1, job.source.row_bytes))
         read = _blocks(job, waiting, max(1, rows))
-        with closing(_prepared(read, work, pool)) as blocks:  # or all of it is done before an error
-            yield from _shards(job, waiting, work, blocks, writer, tell)
+        with closing(_done(read, work, pool, hands, cores)) as blocks:
+            yield from _shards(job, waiting, blocks, writer, tell)
 
 
 def _shards(
     job: Job,
     waiting: Sequence[Shard],
-    work: Work,
-    blocks: Iterator[Prepared],
+    blocks: Iterator[Done],
     writer: ThreadPoolExecutor,
     tell: Callable[[int], None],
 ) -> Iterator[Written]:
     writing: Future[Written] | None = None
     for shard in waiting:
         done = []
-        at = shard.start
-        while at < shard.stop:
-            block, prepared = next(blocks)
-            done.append(work(block, None if prepared is None else _results(prepared)))
-            at += len(block.items)
-            tell(len(block.items))
+        left = shard.stop - shard.start
+        while left:
+            done.append(next(blocks))
+            left -= done[-1].count
+            tell(done[-1].count)
         if writing:
             yield writing.result()
         writing = writer.submit(_write, job, shard, done)
@@ -91,40 +98,61 @@ def _shards(
 
 
 def _blocks(job: Job, waiting: Sequence[Shard], rows: int) -> Iterator[Block]:
-    """The blocks of the shards. Shards in a row are read in one go, each cut from its own start."""
+    """The blocks of the shards. Shards in a row are read in one go.
+
+    Blocks end where shards do, and at multiples of `rows` in the input, as what is read does:
+    wherever a run begins they are the same, and few are pieced together.
+    """
     for _, group in groupby(enumerate(waiting), lambda pair: pair[1].number - pair[0]):
         run = [shard for _, shard in group]
         start, stop = run[0].start, run[-1].stop
-        bounds = [
-            min(first + rows, shard.stop)
-            for shard in run
-            for first in range(shard.start, shard.stop, rows)
-        ]
-        yield from aligned(job.source.read(start, stop, rows), bounds)
+        ends = sorted({*range(start - start % rows + rows, stop, rows), *(s.stop for s in run)})
+        yield from aligned(job.source.read(start, stop, rows), ends)
 
 
-def _prepared(blocks: Iterable[Block], work: Work, pool: ThreadPoolExecutor) -> Generator[Prepared]:
-    """Read ahead, and decode the pictures of the blocks that have been read."""
-    waiting: deque[Prepared] = deque()
+def _done(
+    blocks: Iterable[Block],
+    work: Work,
+    pool: ThreadPoolExecutor,
+    hands: ThreadPoolExecutor,
+    cores: int,
+) -> Generator[Done]:
+    """Work on a few blocks at once; they come out in their order.
+
+    What is submitted to the pool is begun in that order too, so that a block never waits in it for
+    pictures that nobody has begun to decode.
+    """
+    begun: deque[tuple[Future[Done], list[Future[list[Any]]]]] = deque()
     with _read_ahead(blocks) as read:
         try:
             for block in read:
-                futures = None
+                pieces = None
                 if not isinstance(block.items, np.ndarray) or block.ids.null_count:
-                    futures = [pool.submit(work.prepare, item) for item in block.items]
-                waiting.append((block, futures))
-                if len(waiting) > AHEAD:
-                    yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
-        finally:
-            for _, futures in waiting:
-                for future in futures or ():
-                    future.cancel()
+                    size = -(-len(block.items) // (PIECES * cores))
+                    pieces = [
+                        pool.submit(_prepare, work, block.items[first : first + size])
+                        for first in range(0, len(block.items), size)
+                    ]
+                begun.append((hands.submit(_work, work, block, pieces), pieces or []))
+                if len(begun) >= cores + AHEAD:
+                    yield begun.popleft()[0].result()
+            while begun:
+                yield begun.popleft()[0].result()
+        finally:  # or all of it is done before an error is raised
+            for done, pieces in begun:
+                done.cancel()
+                for piece in pieces:
+                    piece.cancel()
 
 
-def _results(futures: Sequence[Future[Any]]) -> list[Any]:
-    return [future.result() for future in futures]
+def _prepare(work: Work, items: Items) -> list[Any]:
+    return [work.prepare(item) for item in items]
+
+
+def _work(work: Work, block: Block, pieces: Sequence[Future[list[Any]]] | None) -> Done:
+    if pieces is None:
+        return work(block, None)
+    return work(block, [each for piece in pieces for each in piece.result()])
 
 
 def _write(job: Job, shard: Shard, done: Sequence[Done]) -> Written:

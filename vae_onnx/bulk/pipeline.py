@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import vae_onnx
-from vae_onnx.bulk.blocks import Block, Item, Unusable, pixels
+from vae_onnx.autoencoder import Autoencoder
+from vae_onnx.bulk.blocks import Block, Item, Unusable, numbers, pixels
 from vae_onnx.bulk.embedding import Embedding
 from vae_onnx.errors import InputError
 from vae_onnx.evaluation import Settings
@@ -57,9 +58,11 @@ class Embed:
     ) -> None:
         if errors not in ("raise", "drop"):
             raise InputError(f"errors must be 'raise' or 'drop', got {errors!r}")
-        self.column, self.keep, self.errors = column, keep, errors
-        self.model = vae_onnx.load(model, **options)
-        self.embedding = Embedding(
+        self.column: str = column
+        self.keep: bool = keep
+        self.errors: Literal["raise", "drop"] = errors
+        self.model: Autoencoder = vae_onnx.load(model, **options)
+        self.embedding: Embedding = Embedding(
             self.model, invert=invert, fit=fit, elbo=elbo, draws=draws, seed=seed
         )
 
@@ -75,10 +78,10 @@ class Embed:
                 'images with Embed(..., column="...")'
             )
         images = batch[self.column]
-        numbers = isinstance(images, np.ndarray) and images.dtype != object
-        items: Any = pixels(images) if numbers else [_item(each) for each in images]
-        prepared = None if numbers else [self.embedding.prepare(item) for item in items]
-        block = Block(0, pa.array(np.arange(len(images))), items)
+        are_numbers = isinstance(images, np.ndarray) and images.dtype != object
+        items: Any = pixels(images) if are_numbers else [_item(each) for each in images]
+        prepared = None if are_numbers else [self.embedding.prepare(item) for item in items]
+        block = Block(0, numbers(np.arange(len(images))), items)
         done = self.embedding(block, prepared)
         if done.errors and self.errors == "raise":
             place, reason = done.errors[0]

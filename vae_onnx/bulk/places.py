@@ -202,7 +202,7 @@ class Output:
     """
 
     def __init__(self, place: str) -> None:
-        self.place = place if is_remote(place) else _absolute(place)
+        self.place: str = place if is_remote(place) else _absolute(place)
 
     def __str__(self) -> str:
         return self.place

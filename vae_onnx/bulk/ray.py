@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks, errors
+from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import local
 from vae_onnx.bulk.job import Job
 from vae_onnx.bulk.local import Written
@@ -42,13 +43,15 @@ class Shards:
         import ray
 
         self.job: Job = ray.get(job)
-        self.model = self.job.opening.load(threads=threads)
+        self.threads = threads
+        self.model: Autoencoder = self.job.opening.load(threads=threads)
 
     def __call__(self, batch: Batch) -> Batch:
         """Do the shards whose numbers are in the column `shard`; tell as JSON what came of it."""
         waiting = [self.job.shards[int(index)] for index in batch["shard"]]
         try:
-            written = list(local.run(self.job, waiting, self.model, lambda count: None))
+            run = local.run(self.job, waiting, self.model, self.threads, lambda count: None)
+            written = list(run)
         except VaeOnnxError as error:  # which Ray would try again, and then wrap
             return {"told": np.array([json.dumps([type(error).__name__, str(error)])])}
         told = [[each.shard.number, list(each.errors), each.notes] for each in written]

@@ -14,10 +14,10 @@ from typing import IO, Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vae_onnx.bulk.parquet import KEY, about
 from vae_onnx.bulk.places import Output, opened
 from vae_onnx.errors import FileMissingError, VaeOnnxError
 
-KEY: Final = b"vae_onnx"  # of what a file says of itself, JSON in the metadata of its schema
 PREFIX: Final = "part-"
 SUFFIX: Final = ".parquet"
 SUM: Final = "vae_onnx.sha256"  # of the bytes of the file, with zeros where it stands itself
@@ -97,14 +97,14 @@ def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any]
         Or the reason why the shard must be done again: "missing", "damaged: ...", "another job's".
     """
     try:
-        with opened(output.path(shard.name)) as file:
-            content = file.read()
+        with opened(output.path(shard.name)) as stream:
+            content = stream.read()
         at = content.rfind(MARK) + len(MARK)
         if content[at : at + DIGITS] != _sum(memoryview(content), at):
             return "damaged: its bytes are not those that were written"
-        parquet = pq.ParquetFile(pa.BufferReader(content))
-        told = about(parquet.schema_arrow)
-        rows = parquet.metadata.num_rows
+        file = pq.ParquetFile(pa.BufferReader(content))
+        told = about(file.schema_arrow, shard.name)
+        rows = file.metadata.num_rows
     except FileMissingError:
         return "missing"
     except (pa.ArrowException, OSError, ValueError, VaeOnnxError) as error:
@@ -115,12 +115,6 @@ def look(output: Output, shard: Shard, job: Mapping[str, Any]) -> dict[str, Any]
         return "of other rows"
     if rows + len(told["errors"]) != shard.stop - shard.start:
         return "damaged: rows are missing"
-    return told
-
-
-def about(schema: pa.Schema) -> dict[str, Any]:
-    """Return what a file says of itself, nothing if it is not of this package."""
-    told: dict[str, Any] = json.loads((schema.metadata or {}).get(KEY, b"{}"))
     return told
 
 

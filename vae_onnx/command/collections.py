@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vae_onnx.bulk import Cluster, Report
 
 TABLES: Final = (".parquet", ".pq", ".arrow")
-FORMS: Final = {"png": "pictures", "npy": "arrays", None: "pictures"}
+FORMS: Final[dict[str | None, str]] = {"png": "pictures", "npy": "arrays", None: "pictures"}
 ENGINES: Final = ("local", "ray")
 
 
@@ -27,7 +27,7 @@ def add_embed(command: argparse.ArgumentParser) -> None:
         "that `datasets` saved; a path, a quoted pattern, or an address such as s3://bucket/folder",
     )
     command.add_argument("output", metavar="OUTPUT", help="a new folder, of Parquet files")
-    command.add_argument("--model", required=True, metavar="MODEL")
+    command.add_argument("--model", required=True, metavar="MODEL", help="what encodes them")
     command.add_argument(
         "--elbo", action="store_true", help="a column more: the ELBO of a VAE, in nats an image"
     )

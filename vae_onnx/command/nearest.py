@@ -229,12 +229,12 @@ def _columns(names: list[str], found: Neighbours) -> dict[str, Any]:
 
 def _write_parquet(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    from vae_onnx.bulk.neighbours.shards import parquet
     from vae_onnx.command import streams
 
     content = pa.BufferOutputStream()
-    parquet().write_table(pa.table(columns), content)
+    pq.write_table(pa.table(columns), content)
     with streams.writing(path) as file:
         file.write(content.getvalue())
 

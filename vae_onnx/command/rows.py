@@ -24,7 +24,7 @@ class Rows:
         row: The shape of one x.
     """
 
-    dtype = np.dtype(np.float32)
+    dtype: np.dtype[np.float32] = np.dtype(np.float32)
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Rows:
         row: tuple[int, ...],
     ) -> None:
         self._images, self._to_x = images, to_x
-        self.shape = (len(images), *row)
-        self.size = math.prod(self.shape)
+        self.shape: tuple[int, ...] = (len(images), *row)
+        self.size: int = math.prod(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -24,10 +24,10 @@ from vae_onnx.errors import (
 
 try:
     import onnx
-except ImportError as error:
+except ImportError as _error:
     raise PackageMissingError(
         "onnx is needed to adopt graphs: pip install onnx (the result runs without it)"
-    ) from error
+    ) from _error
 
 import numpy as np
 import onnxruntime as ort
@@ -119,7 +119,7 @@ class Given:
         if part == "encoder" and len(outputs) == 2:
             self.measure = NAMES.get(outputs[1].name.rpartition("/")[2].lower())
         tensors = self._proto.graph.initializer
-        self.parameters = sum(math.prod(tensor.dims) for tensor in tensors)
+        self.parameters: int = sum(math.prod(tensor.dims) for tensor in tensors)
 
     def run(self, value: Array) -> list[Array]:
         """Compute; see `vae_onnx.crossing.model.Original.run`."""

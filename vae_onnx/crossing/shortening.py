@@ -29,10 +29,10 @@ from vae_onnx.errors import (
 
 try:
     import onnx
-except ImportError as error:
+except ImportError as _error:
     raise PackageMissingError(
         "onnx is needed to shorten graphs: pip install onnx (the result runs without it)"
-    ) from error
+    ) from _error
 
 from onnx import TensorProto, helper, numpy_helper
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import importlib.metadata
 import operator
@@ -10,7 +11,7 @@ import platform
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackagePath
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 def everything() -> list[Distribution]:
     """Return all that is installed; what a failed installation has left behind has no name."""
-    return [each for each in importlib.metadata.distributions() if each.metadata["Name"]]
+    return [each for each in importlib.metadata.distributions() if "Name" in each.metadata]
 
 
 def named(distributions: Iterable[Distribution], name: str) -> Distribution | None:
@@ -104,9 +105,18 @@ def within(version: str, limits: str) -> bool:
 
 
 def damaged(distribution: Distribution) -> list[str]:
-    """Return the files of the module onnxruntime that are missing, or not those of the package."""
-    files = [file for file in distribution.files or [] if file.parts[0] == RUNTIME and file.hash]
-    return [str(file) for file in files if not _is_own(file)]
+    """Return the files of the module onnxruntime that are missing, or not those of the package.
+
+    RECORD is read here: from Python 3.12 on, `Distribution.files` leaves out what is missing.
+    """
+    rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    return [
+        name
+        for name, told, size in (row for row in rows if len(row) == 3)
+        if name.startswith(f"{RUNTIME}/")
+        and told
+        and not _is_own(Path(str(distribution.locate_file(name))), told, size)
+    ]
 
 
 def built_for(folder: Path) -> dict[str, str]:
@@ -240,17 +250,17 @@ def _duplicates(installed: Sequence[Distribution], machine: Machine) -> Finding:
     return Finding("duplicate-packages", "error", message, pip.replace(names, kept))
 
 
-def _is_own(file: PackagePath) -> bool:
-    path = Path(str(file.locate()))
+def _is_own(path: Path, told: str, size: str) -> bool:
+    mode, _, value = told.partition("=")
     try:
-        if path.stat().st_size != file.size:
+        if str(path.stat().st_size) != size:
             return False
-        if not file.hash or file.hash.mode != "sha256" or path.stat().st_size > SMALL:
+        if mode != "sha256" or path.stat().st_size > SMALL:
             return True
         digest = hashlib.sha256(path.read_bytes()).digest()
     except OSError:
         return False
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == file.hash.value
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == value
 
 
 def _numbers(version: str) -> list[int]:

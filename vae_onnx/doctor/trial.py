@@ -51,7 +51,8 @@ def ask(question: str, *arguments: str, timeout: float = TIMEOUT) -> Answer:
         raise TrialError(f"{sys.executable} does not start Python, but this program again")
     # -P: what lies in the current folder is no part of what is installed.
     command = [sys.executable, "-P", "-m", __name__, question, *arguments]
-    path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
+    # Behind PYTHONPATH, where it stands for those who import: what lies there comes first for them.
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(PACKAGES)]))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     environment[WITHIN] = question
     try:

@@ -79,10 +79,13 @@ class Graph:
         device: Device | None = None,
         threads: int | None = None,
     ) -> None:
-        self.path = checks.path(path, "path")
+        self.path: Path = checks.path(path, "path")
         self._reopening = Reopening.of(self.path, device or devices.pick("cpu"), threads)
         threads = workers.check(threads)
         content = reading.read(self.path)
+        self.device: Device
+        self.inputs: dict[str, Port]
+        self.outputs: dict[str, Port]
         try:
             session, self.device = self._reopening.device.open(content)
             self._session: Any = session
@@ -99,14 +102,14 @@ class Graph:
                 "export the model as operators in a row, without branches and loops"
             )
         self.metadata: Mapping[str, str] = MappingProxyType(metadata)
-        self.threads = threads if self.device.on_cpu else 1
+        self.threads: int = threads if self.device.on_cpu else 1
         self._input, self._names = next(iter(self.inputs), ""), list(self.outputs)
         self._rows = [_row(port) for port in (*self.inputs.values(), *self.outputs.values())]
         self._single, self._is_slow = self._session, False
         self._second: Second | None = None
         if self.device.on_cpu and self.threads > 1:
             again = partial(_open_wide, self._reopening, self.path, self.device, self.threads)
-            if self.device.spin or not sizes.in_bytes(self._rows) < WIDE:
+            if self.device.spin or self.takes_turns:
                 # Two sessions at once would need twice the memory, and the one that spins a core.
                 self._session = self._single = session = None
                 self._session = self._single = WideSession(again)
@@ -119,6 +122,14 @@ class Graph:
     def placement(self) -> dict[str, str]:
         """Which execution provider runs each node: name -> provider; see `device.placement`."""
         return devices.placement(self._session)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether calls at once gain nothing: all threads share each row, or a device has its own.
+
+        Others are quickest in as many calls at once as there are cores, each on one thread.
+        """
+        return not self.device.on_cpu or not sizes.in_bytes(self._rows) < WIDE
 
     def close(self) -> None:
         """Let go of the file and of what it takes in memory; every later call raises."""

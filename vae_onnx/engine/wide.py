@@ -71,7 +71,7 @@ class Second:
         self._session, self._open_wide = session, open_wide
         self._lock = threading.Lock()
         self._wide: WideSession | None = None
-        self.is_refused = False  # it was tried, and is not used
+        self.is_refused: bool = False  # it was tried, and is not used
 
     def on(self, names: Sequence[str], feeds: Mapping[str, Any]) -> WideSession | None:
         """Return the wide session, None where it cannot be had or its bits are others.

@@ -2,5 +2,5 @@
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-datas = collect_data_files("vae_onnx")
-hiddenimports = collect_submodules("vae_onnx")
+datas: list[tuple[str, str]] = collect_data_files("vae_onnx")
+hiddenimports: list[str] = collect_submodules("vae_onnx")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -22,6 +24,7 @@ MEANS: Final = (
     "stretch changes its proportions"
 )
 PICTURED: Final = (1, 3, 4)  # channels that a picture file can give
+GAP: Final = 3.0  # times the size wanted, down to which whole pixels may be averaged first
 
 
 def fitted(
@@ -31,7 +34,9 @@ def fitted(
     fit: Fit = "crop",
     ground: Ground = "black",
 ) -> Pixels:
-    """Scale a picture to a size, with anti-aliasing.
+    """Scale a picture to a size, with anti-aliasing (Lanczos).
+
+    Of one many times larger whole pixels are averaged first, down to `GAP` times the size.
 
     Args:
         pixels: uint8 (H, W) or (H, W, channels).
@@ -48,20 +53,33 @@ def fitted(
     from PIL import ImageOps
 
     picture, size, filter_ = image.fromarray(pixels), (width, height), image.Resampling.LANCZOS
+    scaled = partial(picture.resize, resample=filter_, reducing_gap=GAP)
     if fit == "stretch":
-        return np.asarray(picture.resize(size, filter_))
+        return np.asarray(scaled(size))
     if fit == "crop":
-        return np.asarray(ImageOps.fit(picture, size, filter_))
-    if min(_contained(picture.size, size)) < 1:  # a line, of which Pillow's `pad` leaves nothing
-        picture = picture.resize([max(1, side) for side in _contained(picture.size, size)], filter_)
+        return np.asarray(scaled(size, box=_middle(picture.size, size)))
     colour = ground if ground != "black" else None  # None: zeros in every channel
-    return np.asarray(ImageOps.pad(picture, size, filter_, colour))
+    return np.asarray(ImageOps.pad(scaled(_contained(picture.size, size)), size, filter_, colour))
+
+
+def enough(side: int) -> int:
+    """Return how long the sides of a picture must be that is to be scaled to a size of `side`."""
+    return math.ceil(GAP * side)
+
+
+def _middle(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The largest box of the wanted proportions in the middle of a picture."""
+    width, height = size
+    ratio = wanted[0] / wanted[1]
+    within = (ratio * height, height) if width / height >= ratio else (width, width / ratio)
+    left, top = (width - within[0]) * 0.5, (height - within[1]) * 0.5
+    return left, top, left + within[0], top + within[1]
 
 
 def _contained(size: tuple[int, int], within: tuple[int, int]) -> list[int]:
-    """The largest size of the same proportions."""
+    """The largest size of the same proportions; a line of pixels at least."""
     scale = min(within[0] / size[0], within[1] / size[1])
-    return [round(side * scale) for side in size]
+    return [max(1, round(side * scale)) for side in size]
 
 
 def to_model(

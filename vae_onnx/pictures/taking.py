@@ -14,6 +14,7 @@ from vae_onnx.pictures.fitting import Fit, Ground
 
 if TYPE_CHECKING:
     from vae_onnx.autoencoder import Autoencoder
+    from vae_onnx.pictures.arrays import Shape
 
 DRAWN: Final = (1, 28, 28)  # channels, height, width of what becomes of a drawing
 INVERTED: Final = "It shows dark on light, and was inverted; --no-invert takes it as it is."
@@ -34,10 +35,12 @@ class Taker:
     def __init__(
         self, model: Autoencoder, invert: bool | None = None, fit: Fit | None = None
     ) -> None:
-        self.image_shape, self.size_multiple = model.image_shape, model.size_multiple
-        self.inked = paper.expected(model.metadata)
+        self.image_shape: Shape = model.image_shape
+        self.size_multiple: int = model.size_multiple
+        self.inked: bool = paper.expected(model.metadata)
         self.ground = contract.ground(model.metadata)
-        self.invert, self.fit = invert, fit
+        self.invert: bool | None = invert
+        self.fit: Fit | None = fit
 
     def __call__(self, source: Path | bytes, name: str | None = None) -> Picture:
         """Return the pixels, and what was decided about them.
@@ -53,24 +56,31 @@ class Taker:
             FileMissingError, FileAccessError, FileError: See `vae_onnx.read_picture`.
             InputError: It is of another size, and `fit` is None; or no picture has such channels.
         """
-        picture = read(source, name, self.invert, self.ground)
-        grey = picture.grey
+        picture = read(source, name, self.invert, self.ground, self._enough())
         if not self.fit:
-            self._check_size(str(source) if isinstance(source, Path) else name, grey.shape)
-        notes = list(picture.notes)
-        light = self.inked and paper.is_light(grey)
-        if self.inked and grey.min() == grey.max():
-            notes.append(EVEN)
-        elif self.invert is None and light:
-            notes.append(INVERTED)
-        elif self.invert is not None and self.inked and self.invert != light:
-            notes.append(CONTRARY.format("" if self.invert else "no-"))
+            called = str(source) if isinstance(source, Path) else name
+            self._check_size(called, picture.pixels.shape[:2])
+        light, notes = False, list(picture.notes)
+        if self.inked:
+            grey = picture.grey
+            light = paper.is_light(grey)
+            if grey.min() == grey.max():
+                notes.append(EVEN)
+            elif self.invert is None and light:
+                notes.append(INVERTED)
+            elif self.invert is not None and self.invert != light:
+                notes.append(CONTRARY.format("" if self.invert else "no-"))
         pixels = fitting.in_channels(picture, self.image_shape[0])
         inverted = 255 - pixels if (light if self.invert is None else self.invert) else pixels
         if self.fit:  # after that: what pad lays beside it is the model's ground, or black
             shape, multiple = self.image_shape, self.size_multiple
             inverted = fitting.to_model(inverted, shape, multiple, self.fit, self.ground)
         return Picture(inverted, tuple(notes))
+
+    def _enough(self) -> int | None:
+        """How long the shorter side of a picture must be, so that no more would show."""
+        sides = self.image_shape[1:]
+        return fitting.enough(max(sides)) if self.fit and sizes.are_fixed(sides) else None
 
     def _check_size(self, name: str | None, shape: tuple[int, ...]) -> None:
         """See that a picture is of the model's size."""
@@ -92,15 +102,17 @@ def read(
     name: str | None = None,
     invert: bool | None = None,
     ground: Ground | None = None,
+    enough: int | None = None,
 ) -> Picture:
     """Read a picture; what is transparent is paper, of which `invert` says that it is light.
 
     Of a model that states its ground it is that, once it is inverted.
     """
     if invert is None:
-        return files.read(source, name=name, ground=ground)
+        return files.read(source, name=name, ground=ground, enough=enough)
     light = invert if ground is None else (ground == "white") != invert
-    return files.read(source, name=name, ground="white" if light else "black")
+    ground = "white" if light else "black"
+    return files.read(source, name=name, ground=ground, enough=enough)
 
 
 def in_words(shape: tuple[int, ...]) -> str:

@@ -17,7 +17,8 @@ from vae_onnx.pictures.arrays import FLOAT32, UINT8, as_batch, check_range, scal
 from vae_onnx.serving.layout import Layout, Offered
 
 RANKS: Final = 8  # dimensions that an error repeats
-SPELLED: Final = {"FP32": FLOAT32, "UINT8": UINT8}  # the number types that a request may have
+# The number types that a request may have.
+SPELLED: Final[dict[str, np.dtype[Any]]] = {"FP32": FLOAT32, "UINT8": UINT8}
 
 
 class Part(NamedTuple):

@@ -47,7 +47,7 @@ class Worker:
     """A process that serves, and whether it has begun to."""
 
     def __init__(self, options: Options, metrics: str) -> None:
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-P", "-c", START, options.to_json(), json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ class Worker:
             text=True,
             start_new_session=True,  # Ctrl-C is for the service, which ends its workers
         )
-        self.is_ready = threading.Event()
+        self.is_ready: threading.Event = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:

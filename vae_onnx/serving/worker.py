@@ -20,10 +20,10 @@ from kserve.errors import InferenceError
 
 import vae_onnx
 from vae_onnx.errors import VaeOnnxError
+from vae_onnx.serving._protocol import models, rest, rpc
 from vae_onnx.serving.layout import layout
 from vae_onnx.serving.options import Options
 from vae_onnx.serving.parts import parts
-from vae_onnx.serving.protocol import models, rest, rpc
 
 READY: Final = "ready"  # what a worker says on standard output once it answers
 GRACE: Final = 25  # seconds that requests have to come to their end: Kubernetes kills after 30

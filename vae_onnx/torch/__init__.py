@@ -17,11 +17,11 @@ try:
     import onnx as _onnx  # noqa: F401
     import onnxscript as _onnxscript  # noqa: F401
     import torch as _torch
-except ImportError as error:
+except ImportError as _error:
     raise PackageMissingError(
-        f"{error.name or error} is needed to export models of PyTorch: "
+        f"{_error.name or _error} is needed to export models of PyTorch: "
         "pip install 'vae-onnx[torch]'"
-    ) from error
+    ) from _error
 if tuple(map(int, _torch.__version__.split(".")[:2])) < (2, 9):
     raise PackageMissingError(
         f"torch 2.9 or newer is needed to export models, this is {_torch.__version__}: "

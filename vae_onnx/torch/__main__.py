@@ -160,7 +160,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--prior", choices=get_args(Prior), help="of the codes")
     add("--name", help="of the model; by default that of its folder")
     add("--licence", help="of the model")
-    add("--class-names", type=lambda text: text.split(","), metavar="A,B,C")
+    names = "of the classes that labels count"
+    add("--class-names", type=lambda text: text.split(","), metavar="A,B,C", help=names)
     add("--tolerance", type=float, help="of graph and model; 1e-5")
     add("--no-strict", dest="strict", action="store_false", default=None, help="write it untrained")
     add("--overwrite", action="store_true", default=None, help="the folder may hold anything")

@@ -31,7 +31,7 @@ class Side(nn.Module):
         self.part = part
         self.measure: Measure | None = None
         self._written = _written(call, part)
-        self.network = copier(call)
+        self.network: Any = copier(call)
         if not isinstance(self.network, nn.Module):  # which registers itself
             for number, module in enumerate(copier.modules):
                 self.add_module(f"model{number or ''}", module)

@@ -41,6 +41,10 @@ def test_the_site_is_complete_and_small(site: Path) -> None:
     }
     assert "MIT License" in (site / "ort" / "LICENSE").read_text(encoding="utf-8")
     assert "protobuf" in (site / "ort" / "ThirdPartyNotices.txt").read_text(encoding="utf-8")
+    notice = (site / "NOTICE.txt").read_text(encoding="utf-8")
+    assert "CC BY-SA 3.0" in notice
+    (named,) = set(re.findall(r"LICENSES/\S+\.txt", notice))
+    assert (site / named).read_text(encoding="utf-8").lstrip().startswith("Apache License")
 
 
 def test_the_worker_lists_every_file_by_its_content(site: Path) -> None:

@@ -108,20 +108,23 @@ def test_an_example_is_what_python_makes_of_it(page: Page) -> None:
 
 
 def test_an_example_may_be_chosen_before_its_model_is_there(open_page: OpenPage) -> None:
-    page = open_page(viewport=WINDOW, service_workers="block")
+    page = open_page(viewport=WINDOW, service_workers="block")  # which would fetch it unseen
     held: list[Route] = []
     page.route("**/emoji-vae/decoder.onnx", lambda route: held.append(route))
     with page.expect_request("**/emoji-vae/decoder.onnx"):
         page.get_by_role("radio", name="Emoji").check()
     example = page.get_by_role("button", name="Test image: ").nth(7)
     example.click()
-    assert settle(page)["source"]["x"] is not None
+    page.wait_for_timeout(250)
     expect(page.get_by_role("alert")).to_be_hidden()
     held[0].continue_()
     page.locator("#dreams button canvas").last.wait_for()
-    state = settle(page)
-    np.testing.assert_allclose(state["shown"]["mu"], MODEL.encode(unseen()[7])[0], atol=1e-3)
-    assert state["sum"] is not None
+    expect(page.locator("#reading")).to_contain_text("10 nearest test images on this map")
+    page.wait_for_timeout(250)
+    for canvas in ("#seen", "#sums .picture"):
+        np.testing.assert_allclose(pixels(page, canvas), unseen()[7], atol=1)
+    again = MODEL.reconstruct(unseen()[7])[0]
+    np.testing.assert_allclose(pixels(page, "#redrawn"), 255 * again, atol=1.2)
     expect(example).to_have_attribute("aria-pressed", "true")
 
 

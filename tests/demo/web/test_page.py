@@ -299,6 +299,19 @@ def test_light_and_dark_follow_the_system(open_page: OpenPage) -> None:
     assert brightness("light") > 150 > 80 > brightness("dark")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(
+    open_page: OpenPage, barriers: Callable[[Page], list[str]], scheme: str
+) -> None:
+    page = open_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    draw(page, DIGITS["6"])
+    settle(page)
+    assert barriers(page) == []
+    page.get_by_role("radio", name="Emoji").check()
+    page.locator("#dreams button canvas").last.wait_for()
+    assert barriers(page) == []
+
+
 def test_a_missing_file_is_told_to_the_reader(browser: Browser, url: str) -> None:
     with browser.new_context(service_workers="block") as context:
         page = context.new_page()

@@ -87,10 +87,10 @@ def test_what_is_noted_of_pictures_is_said_once_for_all_of_them(pictures, monkey
     }
     ordered = sorted(names.values())
 
-    def noting(content, ground):
+    def noting(content, *rest):
         number = ordered.index(names[content])
         notes = ("16 bits a pixel were reduced to 8.",) if number % 2 else (f"Level {number}.",)
-        return replace(decode(content, ground), notes=notes)
+        return replace(decode(content, *rest), notes=notes)
 
     monkeypatch.setattr(folder, "_read", noting)
     read(pictures, 8)

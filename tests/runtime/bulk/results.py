@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vae_onnx import Autoencoder
-from vae_onnx.bulk import shards
+from vae_onnx.bulk import parquet
 
 
 def table(folder) -> pa.Table:
@@ -22,7 +22,7 @@ def parts(folder) -> list[Path]:
 
 def told(folder) -> dict:
     """What the files of a result say of the job, the same in each."""
-    about = [shards.about(pq.read_schema(path)) for path in parts(folder)]
+    about = [parquet.about(pq.read_schema(path), path) for path in parts(folder)]
     job = json.loads((Path(folder) / "_job" / "job.json").read_bytes())
     for each in about:
         assert {key: each[key] for key in job} == job

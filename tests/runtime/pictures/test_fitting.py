@@ -1,10 +1,15 @@
 """Pictures of another size than a model's."""
 
+import io
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
 import vae_onnx
-from vae_onnx.pictures import fitting
+from vae_onnx.pictures import files, fitting
 from vae_onnx.pictures.files import Picture
 
 
@@ -68,3 +73,58 @@ def test_what_is_laid_beside_a_picture():
         np.testing.assert_array_equal(white[21:42], picture)
         assert (black[:21].max(), white[:21].min()) == (0, 255)
         np.testing.assert_array_equal(fitting.fitted(picture, 63, 63, "pad"), black)
+
+
+def as_pillow_fits(picture, size, fit):
+    """The same without a first step, in one resampling of the whole picture."""
+    image, lanczos = Image.fromarray(picture), Image.Resampling.LANCZOS
+    if fit == "stretch":
+        return np.asarray(image.resize(size, lanczos))
+    return np.asarray(getattr(ImageOps, {"crop": "fit", "pad": "pad"}[fit])(image, size, lanczos))
+
+
+@given(shape=st.tuples(*[st.integers(1, 90)] * 2), size=st.tuples(*[st.integers(16, 40)] * 2))
+def test_of_less_than_six_times_the_size_nothing_is_averaged_first(shape, size):
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    for fit in ("stretch", "crop"):
+        expected = as_pillow_fits(picture, size, fit)
+        np.testing.assert_array_equal(fitting.fitted(picture, *size, fit), expected)
+
+
+def photograph(height, width, seed=0):
+    """Soft edges, and noise on them."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    return np.clip(smooth + rng.integers(-8, 9, smooth.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("fit", fitting.FITS)
+@pytest.mark.parametrize("shape", [(512, 512), (700, 401), (301, 1003)])
+def test_what_is_averaged_first_does_not_show(shape, fit):
+    picture = photograph(*shape)
+    quick = fitting.fitted(picture, 32, 32, fit).astype(int)
+    off = np.abs(quick - as_pillow_fits(picture, (32, 32), fit))
+    assert 0 < off.max() <= 12  # at the edge, where what is averaged ends in the middle of a block
+    assert off.mean() < 0.5
+    assert np.quantile(off, 0.98) <= 4
+
+
+@pytest.mark.parametrize("side", [32, 33, 60])
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size(side):
+    picture = photograph(700, 1000)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=90)
+    enough = fitting.enough(side)
+    small = files.read(file.getvalue(), enough=enough).pixels
+    whole = files.read(file.getvalue()).pixels
+    assert min(small.shape[:2]) >= enough > min(small.shape[:2]) / 2
+    off = np.abs(fitting.fitted(small, side, side).astype(int) - fitting.fitted(whole, side, side))
+    assert 0 < off.max() <= 6
+    assert off.mean() < 0.6
+    with pytest.raises(vae_onnx.FileError, match="cut off"):
+        files.read(file.getvalue()[:-2000], enough=enough)
+    png = io.BytesIO()
+    Image.fromarray(picture).save(png, "PNG")
+    other = files.read(png.getvalue(), enough=enough).pixels
+    np.testing.assert_array_equal(other, picture)

@@ -42,7 +42,7 @@ def test_the_other_commands_go_on():
 
 
 def test_the_room_of_the_protocol_says_so_too():
-    code = "import sys; sys.modules['kserve'] = None; import vae_onnx.serving.protocol"
+    code = "import sys; sys.modules['kserve'] = None; import vae_onnx.serving._protocol"
     ended = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
     assert ended.stderr.splitlines()[-1] == (
         "vae_onnx.errors.PackageMissingError: kserve is needed to serve models: "

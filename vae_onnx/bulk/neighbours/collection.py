@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
+from vae_onnx.bulk import parquet
 from vae_onnx.bulk.neighbours import columns, shards
 from vae_onnx.bulk.neighbours.columns import Ids, Positions
 from vae_onnx.bulk.neighbours.shards import Shard
@@ -49,7 +51,6 @@ class Collection:
         FileAccessError: It cannot be read.
         FileError: A file is truncated, no Parquet, or of another model or kind than the others.
         InputError: There is no Parquet file, no row, or no such column.
-        PackageMissingError: pyarrow is not installed.
     """
 
     def __init__(
@@ -58,17 +59,18 @@ class Collection:
         column: str | None = None,
         ids: str | None = None,
     ) -> None:
-        shards.parquet()
-        self.path = checks.path(path, "path")
-        self.shards = tuple(shards.read_shard(file) for file in shards.find(self.path))
+        self.path: Path = checks.path(path, "path")
+        self.shards: tuple[Shard, ...] = tuple(
+            shards.read_shard(file) for file in shards.find(self.path)
+        )
         first = self.shards[0]
-        self.column = shards.vector_column(first, column)
-        self.id_column = shards.id_column(first, ids)
+        self.column: str = shards.vector_column(first, column)
+        self.id_column: str | None = shards.id_column(first, ids)
         shards.check_same(self.shards, [self.column, *filter(None, [self.id_column])])
         self.about: Mapping[str, Any] = first.about
         if not len(self):
             raise InputError(f"{self.path} must hold at least one row, got none")
-        self.length = self._length()
+        self.length: int = self._length()
 
     def __len__(self) -> int:
         return sum(shard.rows for shard in self.shards)
@@ -166,7 +168,7 @@ class Collection:
         start = end = 0
         for shard in self.shards:
             end += shard.rows
-            with shards.opened(shard.path) as file:
+            with parquet.opened(shard.path) as file:
                 for batch in file.iter_batches(rows, columns=names):
                     yield range(start, start + len(batch)), [batch.column(name) for name in names]
                     start += len(batch)
@@ -205,7 +207,7 @@ def _groups(
     shard: Shard, start: int, wanted: Positions, column: str, convert: Convert
 ) -> Iterator[npt.NDArray[Any]]:
     """Yield a column at positions that are all in one file, whose first row is at `start`."""
-    with shards.opened(shard.path) as file:
+    with parquet.opened(shard.path) as file:
         for group, rows in enumerate(shard.groups):
             low, high = np.searchsorted(wanted, (start, start + rows))
             if low < high:

@@ -68,7 +68,8 @@ class Index:
         progress: bool = False,
     ) -> None:
         faiss = building.faiss()
-        self.collection, self.metric = collection, metrics.check(metric)
+        self.collection: Collection = collection
+        self.metric: Metric = metrics.check(metric)
         self._threads = engine_threads.check(threads)
         faiss.omp_set_num_threads(self._threads)
         said = Said("index" if progress else None)
@@ -78,7 +79,8 @@ class Index:
             with accessing(folder, "; search without the index"), building.replacing(folder) as new:
                 building.build(new, collection, self.metric, origin, said)
             about = json.loads((folder / building.ABOUT).read_text())
-        self.lists, self.probes = int(about["lists"]), int(about["probes"])
+        self.lists: int = int(about["lists"])
+        self.probes: int = int(about["probes"])
         self.recall: float | None = about["recall"]
         self._parts = building.read(folder)
 

@@ -110,8 +110,8 @@ class Best:
     """
 
     def __init__(self, queries: int, k: int, metric: Metric) -> None:
-        self.squared = np.full((queries, k), np.inf)
-        self.positions = np.full((queries, k), np.iinfo(np.int64).max)
+        self.squared: Doubles = np.full((queries, k), np.inf)
+        self.positions: Positions = np.full((queries, k), np.iinfo(np.int64).max)
         self.metric = metric
 
     def add(self, query: int, squared: Doubles, positions: Positions) -> None:

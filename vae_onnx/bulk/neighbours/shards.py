@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from vae_onnx.bulk.shards import KEY
+from vae_onnx.bulk import parquet
 from vae_onnx.bulk.sources.columns import CODES
-from vae_onnx.bulk.sources.tables import BUFFER
-from vae_onnx.errors import (
-    FileError,
-    FileMissingError,
-    InputError,
-    PackageMissingError,
-    VaeOnnxError,
-    accessing,
-)
-from vae_onnx.store import mistaken
+from vae_onnx.errors import FileError, FileMissingError, InputError, accessing
 
 MODEL: Final = ("model", "precision", "sha256", "latent_shape")  # of KEY; one in all files
-REMEDY: Final = "write it again (`vae-onnx embed` makes such files of pictures)"
 
 
 class Shard(NamedTuple):
@@ -37,21 +25,6 @@ class Shard(NamedTuple):
     def rows(self) -> int:
         """How many there are."""
         return sum(self.groups)
-
-
-def parquet() -> Any:
-    """Return the module `pyarrow.parquet`.
-
-    Raises:
-        PackageMissingError: It is not installed.
-    """
-    try:
-        import pyarrow.parquet
-    except ModuleNotFoundError as error:
-        raise PackageMissingError(
-            f"Parquet files need pyarrow: pip install 'vae-onnx[bulk]' ({error})"
-        ) from error
-    return pyarrow.parquet
 
 
 def find(path: Path) -> list[Path]:
@@ -88,11 +61,11 @@ def read_shard(path: Path) -> Shard:
         FileError: It is truncated, or no Parquet file.
         FileAccessError: It cannot be read.
     """
-    with opened(path) as file:
+    with parquet.opened(path) as file:
         footer = file.metadata
         groups = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
         schema = file.schema_arrow
-    return Shard(path, groups, schema, _about(path, schema))
+    return Shard(path, groups, schema, parquet.about(schema, path))
 
 
 def check_same(shards: Sequence[Shard], columns: Sequence[str]) -> None:
@@ -145,7 +118,7 @@ def vector_column(shard: Shard, wanted: str | None) -> str:
         f"one column must hold the vectors, as lists of floats; {there}; name one with --column "
         "(column=...)"
         if vectors
-        else f"one column must hold the vectors, as lists of floats; {there}: {REMEDY}"
+        else f"one column must hold the vectors, as lists of floats; {there}: {parquet.REMEDY}"
     )
 
 
@@ -173,41 +146,3 @@ def id_column(shard: Shard, wanted: str | None) -> str | None:
             "another column with --id-column (ids=...)"
         )
     return name
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a Parquet file as pyarrow does; its errors become those of this package.
-
-    Raises:
-        FileMissingError: There is none.
-        FileError: It is truncated, damaged, or no Parquet file.
-        FileAccessError: It cannot be read.
-    """
-    reader = parquet()
-    import pyarrow as pa
-
-    with accessing(path):
-        path.open("rb").close()  # so that what the system says is told apart from what is inside
-    try:
-        with reader.ParquetFile(path, buffer_size=BUFFER, page_checksum_verification=True) as file:
-            yield file
-    except VaeOnnxError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        lines = str(error).splitlines()
-        told = mistaken.in_place_of(path) or f"{lines[0] if lines else error}; {REMEDY}"
-        raise FileError(f"{path} is not a complete Parquet file: {told}") from error
-
-
-def _about(path: Path, schema: Any) -> Mapping[str, Any]:
-    text = (schema.metadata or {}).get(KEY)
-    if text is None:
-        return {}
-    try:
-        about = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} tells of its model in no JSON: {error}; {REMEDY}") from error
-    if not isinstance(about, dict):
-        raise FileError(f"{path} must tell of its model in a JSON object, got {about!r}; {REMEDY}")
-    return about

@@ -217,7 +217,8 @@ def _regular(column: pa.Array) -> npt.NDArray[Any] | None:
         column = column.flatten()
     if column.null_count or len(column) != math.prod(shape):
         return None
-    return pixels(column.to_numpy(zero_copy_only=False).reshape(shape))
+    # Arrow's own `to_numpy` would import pandas first.
+    return pixels(np.from_dlpack(column).reshape(shape))
 
 
 def _offsets(column: pa.Array, width: int) -> npt.NDArray[Any]:
@@ -243,5 +244,4 @@ def _numbers(value: pa.Scalar) -> Item:
         return Unusable("its lists are of different lengths")
     if array.dtype == object:
         return Unusable("some of its numbers are null")
-    dtype = pa.array([], _depth(value.type)[1]).to_numpy(zero_copy_only=False).dtype
-    return pixels(array.astype(dtype))
+    return pixels(array.astype(_depth(value.type)[1].to_pandas_dtype()))

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.types
 
-from vae_onnx.bulk import places, shards
+from vae_onnx.bulk import parquet, places
 from vae_onnx.bulk.places import File
 from vae_onnx.bulk.sources import columns, tables
 from vae_onnx.bulk.sources.arrays import MappedPart, StreamedPart
@@ -173,7 +173,7 @@ def _open_tar(_: str, files: list[File], wanted: Wanted) -> Source:
 def _open_parquet(_: str, files: list[File], wanted: Wanted) -> Source:
     groups = []
     for file in files:
-        with tables.parquet(file.path) as opened:
+        with parquet.opened(file.path) as opened:
             told = opened.metadata
             groups.append([told.row_group(at).num_rows for at in range(told.num_row_groups)])
     parts = _tables(
@@ -247,7 +247,7 @@ def _tables(
 
 
 def _models(table: Table) -> Any:
-    return shards.about(table.schema).get("sha256")
+    return parquet.about(table.schema, table.file.path).get("sha256")
 
 
 def _differ(one: Table, other: Table) -> bool:
@@ -257,7 +257,7 @@ def _differ(one: Table, other: Table) -> bool:
 def _table_source(
     kind: str, form: str, files: list[File], parts: Sequence[Part], found: list[Table]
 ) -> Source:
-    _, column, id_column, id_type, schema = found[0]
+    file, column, id_column, id_type, schema = found[0]
     what = {
         "pictures": "encoded pictures",
         "bytes": "raw bytes, one a pixel and channel",
@@ -273,7 +273,7 @@ def _table_source(
         has_names=named,
         may_repeat=id_column is not None,
         row_bytes=_mean(files, sum(part.count for part in parts)),
-        about=shards.about(schema),
+        about=parquet.about(schema, file.path),
     )
 
 

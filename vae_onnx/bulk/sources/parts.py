@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vae_onnx.bulk.blocks import Block, Items
+from vae_onnx.bulk.blocks import Block, Items, numbers
 from vae_onnx.errors import FileError
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ class Source:
     def read(self, start: int, stop: int, rows: int) -> Iterator[Block]:
         """Yield the images from `start` to before `stop` in blocks of about `rows`."""
         import numpy as np
-        import pyarrow as pa
 
         at = start
         while at < stop:
@@ -74,8 +73,7 @@ class Source:
             first, end = self.starts[place], min(stop, self.starts[place + 1])
             for ids, items in self.parts[place].read(at - first, end - first, rows):
                 count = len(items)
-                numbers = pa.array(np.arange(at, at + count)) if ids is None else ids
-                yield Block(at, numbers, items)
+                yield Block(at, numbers(np.arange(at, at + count)) if ids is None else ids, items)
                 at += count
             if at != end:
                 raise FileError(

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from vae_onnx.bulk import places
+from vae_onnx.bulk import parquet, places
 from vae_onnx.bulk.blocks import Items
-from vae_onnx.bulk.places import File, opened
+from vae_onnx.bulk.places import File
 from vae_onnx.bulk.sources import columns
 from vae_onnx.bulk.sources.columns import Column
-from vae_onnx.errors import FileError, FileMissingError, InputError, VaeOnnxError, accessing
+from vae_onnx.errors import FileMissingError, InputError, accessing
 
-BUFFER: Final = 2**20  # bytes of a column that are read at once: a group of rows may be gigabytes
 SAVED: Final = "state.json"  # which `Dataset.save_to_disk` writes beside its files
 FIRST: Final = 64  # rows that tell what a column holds
 
@@ -55,9 +53,9 @@ class ParquetPart:
             if end - size < stop and end > start
         ]
         at = ends[met[0]] - self.groups[met[0]]
-        with parquet(self.path) as file:
+        with parquet.opened(self.path) as file:
             names = [self.column.name, *([self.id_column] if self.id_column else [])]
-            for batch in file.iter_batches(rows, row_groups=met, columns=names):
+            for batch in file.iter_batches(rows, row_groups=met, columns=names, use_threads=False):
                 first, last = max(start - at, 0), min(stop - at, len(batch))
                 at += len(batch)
                 if first < last:
@@ -88,18 +86,9 @@ class ArrowPart:
 
 
 @contextmanager
-def parquet(path: str) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; whatever pyarrow says of it becomes a FileError."""
-    with opened(path) as file, _readable(path, "Parquet"):
-        yield pq.ParquetFile(
-            file, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True
-        )
-
-
-@contextmanager
 def arrow(path: str) -> Iterator[Any]:
     """Open a file of Arrow's stream format, mapped."""
-    with accessing(path), _readable(path, "Arrow"), pa.memory_map(path) as file:
+    with accessing(path), parquet.readable(path, "Arrow"), pa.memory_map(path) as file:
         yield pa.ipc.open_stream(file)
 
 
@@ -148,7 +137,7 @@ def look(
 
 def first_of_parquet(path: str, wanted: str | None) -> tuple[pa.Schema, pa.RecordBatch | None]:
     """Return the schema of a file, and some of its first rows."""
-    with parquet(path) as file:
+    with parquet.opened(path) as file:
         schema = file.schema_arrow
         names = [wanted] if wanted in schema.names else None
         return schema, next(file.iter_batches(FIRST, columns=names), None)
@@ -168,15 +157,3 @@ def _taken(
         return None, images
     ids = batch.column(id_column)
     return ids.cast(columns.id_type(ids.type)), images
-
-
-@contextmanager
-def _readable(path: str, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except VaeOnnxError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the system, of which `accessing` tells
-        raise FileError(f"{path} is not a complete {kind} file: {error}") from error

@@ -288,6 +288,14 @@ def test_too_many_pictures_for_a_sheet(write, tmp_path, failing):
     assert "a sheet may show 10,000 pictures, got 1 rows of 10001" in told
 
 
-def test_without_pyarrow(digits, failing, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    assert "pip install 'vae-onnx[bulk]'" in failing("codes", "--id", "3.png")
+def test_without_pyarrow():
+    code = """
+import sys
+sys.modules["pyarrow"] = None
+from vae_onnx.__main__ import main
+sys.exit(main(["nearest", "codes", "--id", "3.png"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "pip install 'vae-onnx[bulk]'" in done.stderr
+    assert "Traceback" not in done.stderr

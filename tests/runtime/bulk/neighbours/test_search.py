@@ -1,7 +1,6 @@
 """The nearest, exactly: against brute force in float64."""
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -180,9 +179,3 @@ def test_zeros_have_no_direction(write, vectors, tmp_path):
     with pytest.raises(vae_onnx.InputError, match=re.escape(f"{folder}: row 321 is all zeros")):
         nearest(folder, np.ones(8), metric="cosine")
     assert nearest(folder, np.zeros(8), 1).ids.tolist() == [[321]]  # as the remedy says
-
-
-def test_without_pyarrow(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(vae_onnx.PackageMissingError, match=re.escape("'vae-onnx[bulk]'")):
-        nearest(tmp_path, [0.0])

@@ -16,10 +16,7 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
-from vae_onnx.serving.batching import BusyError
-from vae_onnx.serving.layout import VERSION
-from vae_onnx.serving.parts import Part
-from vae_onnx.serving.protocol.call import (
+from vae_onnx.serving._protocol.call import (
     Call,
     Named,
     check_inputs,
@@ -28,7 +25,10 @@ from vae_onnx.serving.protocol.call import (
     from_bytes,
     from_numbers,
 )
-from vae_onnx.serving.protocol.models import Fixed, Plane, apart, refusal
+from vae_onnx.serving._protocol.models import Fixed, Plane, apart, refusal
+from vae_onnx.serving.batching import BusyError
+from vae_onnx.serving.layout import VERSION
+from vae_onnx.serving.parts import Part
 
 ENVELOPE: Final = 2**16  # bytes of a message beside its tensor
 CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents"}

@@ -13,11 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from vae_onnx.errors import InputError, InputTypeError, VaeOnnxError
+from vae_onnx.serving._protocol import rest_body
+from vae_onnx.serving._protocol.call import chosen
+from vae_onnx.serving._protocol.models import Fixed, Plane, apart, refusal
+from vae_onnx.serving._protocol.rest_body import LENGTH
 from vae_onnx.serving.batching import BusyError
-from vae_onnx.serving.protocol import rest_body
-from vae_onnx.serving.protocol.call import chosen
-from vae_onnx.serving.protocol.models import Fixed, Plane, apart, refusal
-from vae_onnx.serving.protocol.rest_body import LENGTH
 
 METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"  # where the workers leave their counts for each other
 OVERHEAD: Final = 4  # times as long numbers may be in JSON as in binary

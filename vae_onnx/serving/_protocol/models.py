@@ -17,11 +17,11 @@ from prometheus_client import Counter, Histogram
 import vae_onnx
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
+from vae_onnx.serving._protocol.call import Call, short
 from vae_onnx.serving.batching import Batcher
 from vae_onnx.serving.layout import VERSION, Tensor
 from vae_onnx.serving.options import Options
 from vae_onnx.serving.parts import Part
-from vae_onnx.serving.protocol.call import Call, short
 
 T = TypeVar("T")
 

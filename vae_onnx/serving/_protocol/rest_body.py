@@ -11,9 +11,7 @@ import orjson
 
 from vae_onnx.engine.graph import Array
 from vae_onnx.errors import InputError, InputTypeError
-from vae_onnx.serving.layout import VERSION, Offered
-from vae_onnx.serving.parts import Part
-from vae_onnx.serving.protocol.call import (
+from vae_onnx.serving._protocol.call import (
     Call,
     Named,
     check_inputs,
@@ -21,6 +19,8 @@ from vae_onnx.serving.protocol.call import (
     from_bytes,
     from_numbers,
 )
+from vae_onnx.serving.layout import VERSION, Offered
+from vae_onnx.serving.parts import Part
 
 LENGTH: Final = "Inference-Header-Content-Length"  # of the JSON, where something is behind it
 UNSUPPORTED: Final = ("shared_memory_region", "classification")
