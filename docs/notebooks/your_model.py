@@ -20,7 +20,7 @@ import demo.web.join
 import vae_onnx.torch
 
 # %% tags=["parameters"]
-STEPS = 1500  # of training, some ten seconds on two cores
+STEPS = 3000  # of training, twenty seconds on two cores
 OUT = "../../build/notebooks/your_model"
 
 # %% [markdown]
@@ -36,16 +36,15 @@ SIDE = 24
 def discs(count: int, rng: np.random.Generator) -> np.ndarray:
     """Pictures (count, 24, 24, 3) in [0, 1]."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    cx, cy, radius = (
-        rng.uniform(low, high, (count, 1, 1)) for low, high in [(0.3, 0.7)] * 2 + [(0.1, 0.3)]
-    )
-    inside = 1 / (1 + np.exp((np.hypot(x - cx, y - cy) - radius) * 100))[..., np.newaxis]
-    colour = rng.uniform(0.1, 1, (count, 1, 1, 3))
+    cx, cy = rng.uniform(0.3, 0.7, (2, count, 1, 1))
+    radius = rng.uniform(0.15, 0.3, (count, 1, 1))
+    inside = 1 / (1 + np.exp((np.hypot(x - cx, y - cy) - radius) * 40))[..., np.newaxis]
+    colour = rng.uniform(0.2, 1, (count, 1, 1, 3))
     ground = (0.9 - 0.5 * y)[np.newaxis, ..., np.newaxis]
     return (inside * colour + (1 - inside) * ground).astype(np.float32)
 
 
-pictures = discs(2000, np.random.default_rng(0))
+pictures = discs(8000, np.random.default_rng(0))
 vae_onnx.show(pictures[:60], columns=15)
 
 # %% [markdown]
@@ -60,20 +59,16 @@ vae_onnx.show(pictures[:60], columns=15)
 class DiscVAE(nn.Module):
     """6 numbers for each picture."""
 
-    def __init__(self, latent_dim: int = 6, hidden_dim: int = 128) -> None:
+    def __init__(self, codes: int = 6, width: int = 256) -> None:
         super().__init__()
         pixels = 3 * SIDE * SIDE
-        self.body = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden_dim), nn.ReLU())
-        self.mean, self.log_std = (
-            nn.Linear(hidden_dim, latent_dim),
-            nn.Linear(hidden_dim, latent_dim),
+        self.body = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
         )
+        self.mean, self.log_std = nn.Linear(width, codes), nn.Linear(width, codes)
         self.draw = nn.Sequential(
-            nn.Linear(latent_dim, hidden_dim),
-            nn.ReLU(),
-            nn.Linear(hidden_dim, pixels),
-            nn.Tanh(),
-            nn.Unflatten(1, (3, SIDE, SIDE)),
+            *(nn.Linear(codes, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()),
+            *(nn.Linear(width, pixels), nn.Tanh(), nn.Unflatten(1, (3, SIDE, SIDE))),
         )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +84,7 @@ class DiscVAE(nn.Module):
 torch.manual_seed(0)
 net = DiscVAE()
 x = torch.from_numpy(2 * pictures - 1).permute(0, 3, 1, 2)
-adam = torch.optim.Adam(net.parameters(), lr=2e-3)
+adam = torch.optim.Adam(net.parameters(), lr=1e-3)
 SIGMA = 0.1  # of p(x | z), for pixels in [-1, 1]
 for step in range(STEPS):
     batch = x[torch.randint(len(x), (64,))]
