@@ -119,7 +119,8 @@ def _shown(output: Any, file: str, told: Mapping[str, str]) -> tuple[str, dict[s
 
 
 def _fenced(text: str, language: str) -> str:
-    return f"```{language}\n{text.strip()}\n```" if text.strip() else ""
+    shown = text.strip("\n")
+    return f"```{language}\n{shown}\n```" if shown else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -143,8 +143,7 @@ vae_onnx.show([*unseen[:12], *model.reconstruct(unseen[:12])], columns=12)
 #
 # `demo.web.join` writes `vae.js`, which runs dense layers by its own kernel of 7 KB, so that
 # nothing else is needed; a model of convolutions has onnxruntime-web beside it
-# ([embedding](../embedding.md#browser)). Then a page of thirty lines: a slider for each number, a
-# canvas, and a drop of your own pictures left as an exercise.
+# ([embedding](../embedding.md#browser)). The page itself has a canvas and a slider for each number.
 
 # %%
 demo.web.join.write(page)
