@@ -122,5 +122,5 @@ lines = [chosen, *(model.reconstruct(chosen) for model in models.values())]
 vae_onnx.show([picture for line in lines for picture in line], columns=10)
 
 # %% [markdown]
-# More epochs and today's recipe close the gap: [training](../training.md) tells what each part of it
-# is worth, and [the report](../report.md) has every epoch of the long runs.
+# More epochs and today's recipe close the gap: [training](../training.md) tells what each part of
+# it is worth, and [the report](../report.md) has every epoch of the long runs.
