@@ -46,12 +46,15 @@ web: site
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/site
 
 # Strict: a dead link, a name that is not there or a page that the navigation lacks is an error.
-docs: notebooks
+docs: build/notebooks/.done
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build # of the next major version, which is not used
 
-# Run from the top, each in a kernel of its own: build/notebooks/NAME.ipynb, and NAME.md for the site.
-notebooks: $(VENV)/.all data/emoji
+# Run from the top, each in a kernel of its own: NAME.ipynb for Jupyter, NAME.md for the site.
+notebooks: build/notebooks/.done
+
+build/notebooks/.done: docs/notebooks/*.py $(VENV)/.all | data/emoji
 	$(BIN)/python docs/notebooks --out build/notebooks
+	@touch $@
 
 # In a browser; the figures of emoji from the run of `make train`, and docs/figures/digits.png by the
 # first lines of docs/index.md, which the tests compare with it.

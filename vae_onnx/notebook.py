@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = 8  # in a strip of small pictures
 STRIP: Final = 512  # pixels: how wide it may be, so that large models are not kept busy by a look
 WORDS: Final = 80  # letters of a value that are shown
+TONES: Final = {1: "grey", 3: "RGB", 4: "RGBA"}  # by the number of channels
 TOLD: Final = {  # what is shown of the metadata
     "dataset": "trained on",
     "likelihood": "p(x | z)",
@@ -33,10 +34,11 @@ TOLD: Final = {  # what is shown of the metadata
 def of_model(model: Autoencoder) -> str:
     """A model: what it is, what goes in and comes out, where it runs, and some samples."""
     metadata = model.metadata
-    channels, side = model.image_shape[0], model.image_shape[1:]
+    channels, *side = model.image_shape
+    tones = TONES.get(channels, f"{channels} channels")
     rows = {
         "kind": model.kind,
-        "pictures": f"{sizes.text(side)}, {channels} channel{'s' * (channels > 1)}",
+        "pictures": f"{sizes.text(tuple(side)).replace(', ', ' x ')}, {tones}",
         "code": sizes.text(model.latent_shape),
         **{name: metadata[key] for key, name in TOLD.items() if key in metadata},
         "precision": model.precision,

@@ -85,7 +85,9 @@ def write(name: str, notebook: NotebookNode, out: Path) -> None:
             text, content = _shown(output, f"{name}_{len(pictures) + 1}.png", cell.metadata)
             parts.append(text.replace(f"{_place(out, name)}/", ""))  # where the page is, too
             pictures |= content
-    parts.append(f"This page as a notebook: [{name}.ipynb]({name}.ipynb)")
+    # In HTML: from the address of the page, which is a folder, and not from where its text lies.
+    link = f'<a href="../{name}.ipynb" download>{name}.ipynb</a>'
+    parts.append(f"This page as a notebook: {link}")
     (out / f"{name}.md").write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
     for file, data in pictures.items():
         (out / file).write_bytes(data)
@@ -112,12 +114,13 @@ def _shown(output: Any, file: str, told: Mapping[str, str]) -> tuple[str, dict[s
     if "text/markdown" in data:
         return data["text/markdown"], {}
     if "text/html" in data:
-        return f'<div class="md-typeset__scrollwrap">{data["text/html"]}</div>', {}
+        return data["text/html"], {}
     return _fenced(data["text/plain"], "text"), {}
 
 
 def _fenced(text: str, language: str) -> str:
-    return f"```{language}\n{text.strip()}\n```" if text.strip() else ""
+    shown = text.strip("\n")
+    return f"```{language}\n{shown}\n```" if shown else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,16 +1,15 @@
 # %% [markdown]
-# # What the model has never seen
+# # Anomaly scores: what a model has never seen
 #
 # A VAE that was trained on digits alone tells how unlike a digit any picture is, and nobody had
 # to show it what is wrong. Two scores do so, both of `model.score`: the squared error of the
 # reconstruction, and minus the ELBO in nats. Here is how well they tell clothes, noise and less
 # from digits, and what both get wrong.
 #
-# It needs numpy, onnxruntime and the test sets of MNIST and Fashion-MNIST in `VAE_ONNX_DATA` or
-# `data/` (`python -m export train --dataset mnist ...` downloads them). No PyTorch.
+# Scoring needs numpy and onnxruntime alone. The test sets of MNIST and Fashion-MNIST come from
+# `VAE_ONNX_DATA` or `data/`, or are downloaded, by the side of this repository that trains.
 
 # %%
-import gzip
 import os
 from pathlib import Path
 
@@ -18,10 +17,12 @@ import numpy as np
 from IPython.display import Markdown
 
 import vae_onnx
+from export.config import Config
+from export.data.datasets import load_test
 
 # %% tags=["parameters"]
 IMAGES = 10_000  # of each kind
-DATA = os.environ.get("VAE_ONNX_DATA", "../../data")
+DATA = Path(os.environ.get("VAE_ONNX_DATA") or "../../data")
 
 # %% [markdown]
 # ## Kinds of pictures
@@ -33,17 +34,15 @@ DATA = os.environ.get("VAE_ONNX_DATA", "../../data")
 # %% alt="Twelve pictures of each kind, a row each: digits, clothes, noise, shuffled, upside down"
 def read(dataset: str) -> np.ndarray:
     """Test images (N, 28, 28) uint8."""
-    path = Path(DATA, dataset, "raw", "t10k-images-idx3-ubyte")
-    packed = path.with_name(f"{path.name}.gz")
-    content = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
-    return np.frombuffer(content, np.uint8, offset=16).reshape(-1, 28, 28)[:IMAGES]
+    pixels = load_test(Config(dataset=dataset), DATA).pixels.numpy()
+    return pixels[:IMAGES].reshape(-1, 28, 28)
 
 
 rng = np.random.default_rng(0)
-digits = read("MNIST")
+digits = read("mnist")
 kinds = {
     "digits": digits,
-    "clothes": read("FashionMNIST"),
+    "clothes": read("fashion-mnist"),
     "noise": rng.integers(0, 256, digits.shape, np.uint8),
     "shuffled digits": rng.permuted(digits.reshape(-1, 784), axis=1).reshape(-1, 28, 28),
     "digits upside down": digits[:, ::-1],

@@ -12,7 +12,6 @@
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Markdown
 
 import vae_onnx
 from vae_onnx.pictures import fitting
@@ -71,10 +70,12 @@ vae_onnx.show(np.concatenate(frames), columns=11)
 # %% [markdown]
 # ## Sums
 #
-# What a devil has that a smile has not, added to tears. Each row has four pictures: the three
-# that are given, and the decoded sum `c + b - a`.
+# What a devil has that a smile has not, added to tears: `c + b - a` of three codes. Which emoji lie
+# nearest to that, of all that were read but the three that it is made of? Without that exception
+# the nearest is often `c` itself: the sum of codes moves less than one thinks. And most of these
+# emoji were trained on: this is about the space, not about new pictures.
 
-# %% alt="Six sums: three emoji that are given in each row, and the picture of their sum"
+# %%
 sums = [
     ("😀", "😈", "😢"),
     ("😀", "😺", "😍"),
@@ -83,27 +84,29 @@ sums = [
     ("🟥", "🔴", "🟩"),
     ("💛", "🖤", "🟨"),
 ]
-rows = []
-codes = []
-for a, b, c in sums:
-    code = z[index[c]] + z[index[b]] - z[index[a]]
-    codes.append(code)
-    rows += [*(pictures[[index[a], index[b], index[c]]] / 255), *model.decode(code)]
-vae_onnx.show(rows, columns=12)  # three sums in a line, of four pictures each
+
+
+def nearest(code: np.ndarray, but: tuple[str, ...], count: int = 4) -> list[str]:
+    """The emoji whose codes lie nearest."""
+    distances = np.linalg.norm(z - code, axis=1)
+    distances[[index[name] for name in but]] = np.inf
+    return [names[row] for row in np.argsort(distances)[:count]]
+
+
+codes = [z[index[c]] + z[index[b]] - z[index[a]] for a, b, c in sums]
+found = [nearest(code, but) for code, but in zip(codes, sums, strict=True)]
+for (a, b, c), near in zip(sums, found, strict=True):
+    print(f"{c} + {b} - {a} = {' '.join(near)}")
 
 # %% [markdown]
-# Which emoji lie nearest to each sum, of all that were read but the three that it is made of?
-# Without that exception the nearest is often `c` itself: the sum of codes moves less than one
-# thinks. Most of these emoji were trained on, so this is about the space, not about new pictures.
+# As pictures: `a`, `b` and `c`, what the decoder draws at the sum, and the four that lie nearest.
 
-# %%
-lines = ["| a | b | c | c + b - a is nearest to |", "| :-: | :-: | :-: | --- |"]
-for (a, b, c), code in zip(sums, codes, strict=True):
-    distances = np.linalg.norm(z - code, axis=1)
-    distances[[index[name] for name in (a, b, c)]] = np.inf
-    nearest = " ".join(names[row] for row in np.argsort(distances)[:5])
-    lines.append(f"| {a} | {b} | {c} | {nearest} |")
-Markdown("\n".join(lines))
+# %% alt="Six sums, a row each: the three emoji, the picture of their sum, and the four nearest"
+rows = []
+for given, code, near in zip(sums, codes, found, strict=True):
+    own = [pictures[index[name]] / 255 for name in (*given, *near)]
+    rows += [*own[:3], model.decode(code)[0], *own[3:]]
+vae_onnx.show(rows, columns=8)
 
 # %% [markdown]
 # ## And from nothing

@@ -20,7 +20,7 @@ import demo.web.join
 import vae_onnx.torch
 
 # %% tags=["parameters"]
-STEPS = 1500  # of training, some ten seconds on two cores
+STEPS = 3000  # of training, twenty seconds on two cores
 OUT = "../../build/notebooks/your_model"
 
 # %% [markdown]
@@ -36,16 +36,15 @@ SIDE = 24
 def discs(count: int, rng: np.random.Generator) -> np.ndarray:
     """Pictures (count, 24, 24, 3) in [0, 1]."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    cx, cy, radius = (
-        rng.uniform(low, high, (count, 1, 1)) for low, high in [(0.3, 0.7)] * 2 + [(0.1, 0.3)]
-    )
-    inside = 1 / (1 + np.exp((np.hypot(x - cx, y - cy) - radius) * 100))[..., np.newaxis]
-    colour = rng.uniform(0.1, 1, (count, 1, 1, 3))
+    cx, cy = rng.uniform(0.3, 0.7, (2, count, 1, 1))
+    radius = rng.uniform(0.15, 0.3, (count, 1, 1))
+    inside = 1 / (1 + np.exp((np.hypot(x - cx, y - cy) - radius) * 40))[..., np.newaxis]
+    colour = rng.uniform(0.2, 1, (count, 1, 1, 3))
     ground = (0.9 - 0.5 * y)[np.newaxis, ..., np.newaxis]
     return (inside * colour + (1 - inside) * ground).astype(np.float32)
 
 
-pictures = discs(2000, np.random.default_rng(0))
+pictures = discs(8000, np.random.default_rng(0))
 vae_onnx.show(pictures[:60], columns=15)
 
 # %% [markdown]
@@ -60,20 +59,16 @@ vae_onnx.show(pictures[:60], columns=15)
 class DiscVAE(nn.Module):
     """6 numbers for each picture."""
 
-    def __init__(self, latent_dim: int = 6, hidden_dim: int = 128) -> None:
+    def __init__(self, codes: int = 6, width: int = 256) -> None:
         super().__init__()
         pixels = 3 * SIDE * SIDE
-        self.body = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden_dim), nn.ReLU())
-        self.mean, self.log_std = (
-            nn.Linear(hidden_dim, latent_dim),
-            nn.Linear(hidden_dim, latent_dim),
+        self.body = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()
         )
+        self.mean, self.log_std = nn.Linear(width, codes), nn.Linear(width, codes)
         self.draw = nn.Sequential(
-            nn.Linear(latent_dim, hidden_dim),
-            nn.ReLU(),
-            nn.Linear(hidden_dim, pixels),
-            nn.Tanh(),
-            nn.Unflatten(1, (3, SIDE, SIDE)),
+            *(nn.Linear(codes, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()),
+            *(nn.Linear(width, pixels), nn.Tanh(), nn.Unflatten(1, (3, SIDE, SIDE))),
         )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +84,7 @@ class DiscVAE(nn.Module):
 torch.manual_seed(0)
 net = DiscVAE()
 x = torch.from_numpy(2 * pictures - 1).permute(0, 3, 1, 2)
-adam = torch.optim.Adam(net.parameters(), lr=2e-3)
+adam = torch.optim.Adam(net.parameters(), lr=1e-3)
 SIGMA = 0.1  # of p(x | z), for pixels in [-1, 1]
 for step in range(STEPS):
     batch = x[torch.randint(len(x), (64,))]
@@ -148,8 +143,7 @@ vae_onnx.show([*unseen[:12], *model.reconstruct(unseen[:12])], columns=12)
 #
 # `demo.web.join` writes `vae.js`, which runs dense layers by its own kernel of 7 KB, so that
 # nothing else is needed; a model of convolutions has onnxruntime-web beside it
-# ([embedding](../embedding.md#browser)). Then a page of thirty lines: a slider for each number, a
-# canvas, and a drop of your own pictures left as an exercise.
+# ([embedding](../embedding.md#browser)). The page itself has a canvas and a slider for each number.
 
 # %%
 demo.web.join.write(page)
@@ -161,8 +155,10 @@ PAGE = """<!doctype html>
 <style>
   :root { color-scheme: light dark }
   body { font: 1rem system-ui; max-width: 30rem; margin: 1rem auto; padding: 0 1rem }
-  canvas { width: 240px; image-rendering: pixelated; display: block }
-  label { display: flex; gap: 1rem } input { flex: 1 }
+  canvas { width: 240px; image-rendering: pixelated; display: block; margin: 1rem 0 }
+  label { display: flex; align-items: center; gap: 1rem }
+  input { flex: 1 }
+  button { margin: 1rem 0 }
 </style>
 <h1>Six numbers, one disc</h1>
 <canvas width="24" height="24" role="img" aria-label="What the model draws"></canvas>
@@ -175,7 +171,7 @@ PAGE = """<!doctype html>
   const form = document.querySelector("form");
   const context = document.querySelector("canvas").getContext("2d");
   for (let i = 0; i < model.latentDim; i++) {
-    form.innerHTML += `<label>z<sub>${i + 1}</sub>
+    form.innerHTML += `<label><span>z<sub>${i + 1}</sub></span>
       <input type="range" min="-2" max="2" step="0.01"></label>`;
   }
   const sliders = [...form.querySelectorAll("input")];
@@ -203,7 +199,7 @@ for path in sorted(page.rglob("*.*")):
 
 # %%
 title = "A page with six sliders, which draws discs with the model"
-frame = f'<iframe src="{OUT}/page/index.html" title="{title}" width="100%" height="600"></iframe>'
+frame = f'<iframe src="{OUT}/page/index.html" title="{title}" width="100%" height="580"></iframe>'
 HTML(f"<div>{frame}</div>")
 
 # %% [markdown]

@@ -20,8 +20,6 @@ TEN = (
     "commands/export/",
     "benchmarks/",
     "report/",
-    "notebooks/anomalies/",
-    "notebooks/your_model/",
 )
 FIVE = ("", "your-model/", "embedding/", "reference/vae_onnx.likelihood/", "commands/vae-onnx/")
 WIDTHS = (1440, 390)

@@ -125,6 +125,24 @@ def write_config(folder: Path, home: str) -> Path:
     return path
 
 
+def test_notebooks_are_built_as_they_were_run_or_else_as_they_are_written(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "# Home\n\n[here](#home)\n")
+    notebook = "# %% [markdown]\n# # {0}\n#\n# By [steps](../index.md).\n\n# %%\nprint({0})\n"
+    for name in ("one", "two"):
+        (tmp_path / "docs" / "notebooks" / f"{name}.py").write_text(notebook.format(name))
+    run = tmp_path / "build" / "notebooks"
+    run.mkdir(parents=True)
+    (run / "two.md").write_text("# Two\n\n![shown](two_1.png)\n")
+    (run / "two_1.png").write_bytes(b"a picture")
+    done = build(config, tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    one, two = (tmp_path / "site" / "notebooks" / name / "index.html" for name in ("one", "two"))
+    assert "../.." in Page.of(one.read_text("utf-8")).links
+    assert "print" in one.read_text("utf-8")
+    assert "../two_1.png" in Page.of(two.read_text("utf-8")).links
+    assert (tmp_path / "site" / "notebooks" / "two_1.png").is_file()
+
+
 def test_what_is_wrong_is_not_built(tmp_path: Path) -> None:
     wrong = "# Home\n\n[none](none.md) [nowhere](#nowhere) [gone](../gone.py)\n"
     config = write_config(tmp_path, wrong)

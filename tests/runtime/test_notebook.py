@@ -65,8 +65,8 @@ def test_small_pictures_are_enlarged_dot_by_dot():
     large = showing.seen(pixels)
     assert large.shape == (224, 224, 3)
     np.testing.assert_array_equal(large[4::8, 4::8], pixels)
-    assert showing.seen(np.zeros((28, 300), np.uint8)).shape == (56, 600)
-    assert showing.seen(np.zeros((400, 2), np.uint8)).shape == (400, 2)
+    assert showing.seen(np.zeros((28, 400), np.uint8)).shape == (56, 800)
+    assert showing.seen(np.zeros((401, 2), np.uint8)).shape == (401, 2)
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
@@ -127,7 +127,7 @@ def test_a_model_shows_what_it_is_and_draws(bundled):
 
 def test_a_model_of_any_size_or_closed_shows_no_samples(graphs, tiny_vae):
     assert "img" not in Seen(vae_onnx.load(graphs / "open")._repr_html_()).tags
-    assert "any, any" in vae_onnx.load(graphs / "open")._repr_html_()
+    assert "any x any" in vae_onnx.load(graphs / "open")._repr_html_()
     tiny_vae.close()
     assert "img" not in Seen(tiny_vae._repr_html_()).tags
 

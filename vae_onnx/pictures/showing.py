@@ -17,7 +17,7 @@ from vae_onnx.pictures.arrays import tile, to_uint8
 
 Pixels = npt.NDArray[np.uint8]
 
-SMALL: Final = 720  # pixels: a side is enlarged up to here, so that 28 of them can be seen
+SMALL: Final = 800  # pixels: a side is enlarged up to here, so that 28 of them can be seen
 ENLARGED: Final = 8  # times, at most
 LARGE: Final = 1024  # and reduced down to here, so that a photograph does not fill the notebook
 COLOUR_TYPES: Final = {1: 0, 3: 2, 4: 6}  # of PNG, by the number of channels
