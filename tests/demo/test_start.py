@@ -46,6 +46,8 @@ def started(
         stderr=subprocess.PIPE,
         text=True,
         env=without_gradio() | environment,
+        # A shell's background jobs, as these tests may be, are born deaf to SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None

@@ -163,7 +163,7 @@ def test_the_header_says_what_it_is(headers):
     model = vae_onnx.load("mnist-vae")
     top = " ".join(text.partition("*/")[0].split())
     for told in (
-        f"mnist-vae {vae_onnx.__version__}, fingerprint {model.metadata['fingerprint']}",
+        f"mnist-vae {model.metadata['version']}, fingerprint {model.metadata['fingerprint']}",
         "SPDX-License-Identifier: MIT",
         "licence MIT",
         "python -m export c-source mnist-vae --precision int8",

@@ -254,7 +254,11 @@ def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data
 
     def start(*options):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([*command, *options], cwd=ROOT, **pipes)
+        return subprocess.Popen([*command, *options], cwd=ROOT, preexec_fn=hear, **pipes)
+
+    def hear():
+        """A shell's background jobs, as these tests may be, are born deaf to it."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def signal_after(epoch, process, number):
         for line in process.stdout:
