@@ -262,8 +262,8 @@ def plan(workloads: list[Measured]) -> str:
             rows.append(
                 [
                     *(f"{count:,.0f}", name, size(count * bytes_in), size(count * bytes_out)),
-                    *(f"{hours:,.1f}", f"{cores}", f"{hours / cores:,.2f}", f"${price:,.2f}"),
-                    *(f"${1e6 * price / count:.4f}", f"${kept * GIGABYTE_MONTH:,.2f}"),
+                    *(f"{hours:,.1f}", f"{cores}", f"{hours / cores:,.2f}", dollars(price)),
+                    *(dollars(1e6 * price / count), dollars(kept * GIGABYTE_MONTH)),
                     f"{held}: {link:,.0f} cores a link",
                 ]
             )
@@ -272,6 +272,11 @@ def plan(workloads: list[Measured]) -> str:
 Assumed: ${CORE_HOUR} for an hour of a core, ${GIGABYTE_MONTH} for a gigabyte and month, cores
 as quick as these, machines of 16 of them that read 10 Gbit/s. "Cores a link" is how many of
 these cores such a link feeds."""
+
+
+def dollars(value: float) -> str:
+    """Cents, or two digits of what is less than ten of them."""
+    return f"${value:,.2f}" if value >= 0.1 else f"${float(f'{value:.2g}'):f}".rstrip("0")
 
 
 def size(count: float) -> str:

@@ -311,7 +311,8 @@ def _written(
     if not waiting:
         return
     if cluster is None:
-        yield from local.run(made, waiting, model, made.opening.options.get("threads"), tell)
+        shared = local.for_workers(made.opening, model)
+        yield from local.run(made, waiting, shared, made.opening.options.get("threads"), tell)
         return
     from vae_onnx.bulk import ray
 

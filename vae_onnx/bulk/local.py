@@ -18,7 +18,7 @@ from vae_onnx.autoencoder import Autoencoder
 from vae_onnx.bulk import shards
 from vae_onnx.bulk.blocks import Block, Items, aligned
 from vae_onnx.bulk.embedding import Done, Work
-from vae_onnx.bulk.job import Job
+from vae_onnx.bulk.job import Job, Opening
 from vae_onnx.bulk.shards import Shard
 from vae_onnx.engine import threads as workers
 
@@ -37,6 +37,13 @@ class Written(NamedTuple):
     notes: Counter[str]
 
 
+def for_workers(opening: Opening, model: Autoencoder) -> Autoencoder:
+    """Return a model as `run` takes it: on one thread, where each worker has blocks of its own."""
+    if _takes_turns(model) or model.encoder.graph.threads == 1:
+        return model
+    return opening.load(threads=1, spin=False)
+
+
 def run(
     job: Job,
     waiting: Sequence[Shard],
@@ -49,7 +56,7 @@ def run(
     Args:
         job: What is to be done.
         waiting: Which shards, ascending.
-        model: Opened.
+        model: Opened, see `for_workers`.
         threads: That work at once; by default as many as there are cores.
         tell: Called with the number of images of each block that is finished.
 
@@ -65,14 +72,18 @@ def run(
         ThreadPoolExecutor(1, "vae-onnx-model") as one,
         ThreadPoolExecutor(1, "vae-onnx-writer") as writer,
     ):
-        if model.encoder.graph.takes_turns or model.decoder.graph.takes_turns:
+        if _takes_turns(model):
             hands, work = one, job.work(model, pool.map)
-        else:  # each worker has blocks of its own: nobody waits for another within a block
-            hands, work = pool, job.work(job.opening.load(threads=1, spin=False))
+        else:  # nobody waits for another within a block
+            hands, work = pool, job.work(model)
         rows = min(work.block_rows, READ_BYTES // max(1, job.source.row_bytes))
         read = _blocks(job, waiting, max(1, rows))
         with closing(_done(read, work, pool, hands, cores)) as blocks:
             yield from _shards(job, waiting, blocks, writer, tell)
+
+
+def _takes_turns(model: Autoencoder) -> bool:
+    return model.encoder.graph.takes_turns or model.decoder.graph.takes_turns
 
 
 def _shards(

@@ -44,7 +44,8 @@ class Shards:
 
         self.job: Job = ray.get(job)
         self.threads = threads
-        self.model: Autoencoder = self.job.opening.load(threads=threads)
+        model = self.job.opening.load(threads=threads)
+        self.model: Autoencoder = local.for_workers(self.job.opening, model)
 
     def __call__(self, batch: Batch) -> Batch:
         """Do the shards whose numbers are in the column `shard`; tell as JSON what came of it."""
