@@ -1,6 +1,6 @@
 # The demo on a server; docs/demo.md has the commands and the limits. `make test-root` runs these steps.
 FROM debian:bookworm-20250520-slim AS build
-# The base is pinned; what Debian has mended since is wanted.
+# The base is named by its date; what Debian has mended since is wanted.
 # hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends python3-venv \

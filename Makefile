@@ -52,7 +52,8 @@ docs: build/notebooks/.done
 # Run from the top, each in a kernel of its own: NAME.ipynb for Jupyter, NAME.md for the site.
 notebooks: build/notebooks/.done
 
-build/notebooks/.done: docs/notebooks/*.py $(VENV)/.all | data/emoji
+build/notebooks/.done: docs/notebooks/*.py $(wildcard $(foreach room,vae_onnx export demo/web,$(room)/*.* $(room)/*/*.*)) \
+  $(VENV)/.all | data/emoji
 	$(BIN)/python docs/notebooks --out build/notebooks
 	@touch $@
 

@@ -30,9 +30,9 @@ DATA = {
 WEIGHTS = {"folder:emoji": "Apache-2.0"}
 LICENCE = "MIT"
 
-_PICTURE = re.compile(r"^!\[[^]]*\]\((?!https?:)[^)]+\)\n+", re.MULTILINE)
-_PICTURE_SOURCE = re.compile(r"(!\[[^]]*\]\()(?!https?:)([^)]+\))")
-_LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?:)([^)]+)\)")
+_PICTURE = re.compile(r"^!\[[^]]*\]\((?!https?:|#|mailto:)[^)]+\)\n+", re.MULTILINE)
+_PICTURE_SOURCE = re.compile(r"(!\[[^]]*\]\()(?!https?:|#|mailto:)([^)]+\))")
+_LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?:|#|mailto:)([^)]+)\)")
 
 
 class IndexReadme(MetadataHookInterface):

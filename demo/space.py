@@ -24,8 +24,9 @@ def _make_package() -> None:
 
 if __name__ == "__main__":
     _make_package()
-    # Nobody reaches a Space but through its proxy, which says whom it speaks for.
-    os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
+    # A Space is reached through proxies of its own network, which say whom they speak for. Not "*":
+    # with it a visitor's own word would be taken.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
     from demo.__main__ import main
 
     sys.exit(main())

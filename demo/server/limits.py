@@ -1,16 +1,17 @@
 """How much one visitor may ask for, so that the demo stays there for the others.
 
 Gradio bounds the files that are uploaded and its queue. Other bodies it reads whatever their size,
-from clients however slow, as often as they come: that is bounded here, before it sees them.
+from clients however slow, as often as they come: that is bounded here, before it sees them. Heads
+of requests and connections without one are for the system and a proxy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import JSONResponse
@@ -24,6 +25,7 @@ BODY: Final = (
     2 * (MAX_BYTES * 4 // 3) + 2**16
 )  # bytes: two pictures as data: URLs, and what is said
 HELD: Final = 10 * BODY  # bytes of all bodies that are on their way
+OWN: Final = 2 * BODY  # bytes of those of one address
 IDLE: Final = 10.0  # seconds between two parts of a body
 WHOLE: Final = 120.0  # seconds for all of it: 10 MB by a slow telephone
 WEIGHED: Final = 2**18  # bytes that count as one request more
@@ -50,7 +52,7 @@ class Limits:
     def __init__(self, app: ASGIApp, now: Callable[[], float] = time.monotonic) -> None:
         self._app, self._now = app, now
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests, and when
-        self._held = 0
+        self._held: Counter[str] = Counter()  # bytes, by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let the demo do it."""
@@ -73,8 +75,8 @@ class Limits:
         Raises:
             RefusedError: It has none.
         """
-        address = scope["client"][0] if scope.get("client") else ""
-        if _is_here(address):
+        address = _visitor(scope)
+        if not address:
             return
         now = self._now()
         left, since = self._left.pop(address, (BURST, now))
@@ -94,7 +96,7 @@ class Limits:
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if told.isdigit() and int(told) > BODY:
             raise _too_long()
-        parts: list[bytes] = []
+        address, parts = _visitor(scope), list[bytes]()
         size, until, more = 0, self._now() + WHOLE, True
         try:
             while more:
@@ -103,14 +105,18 @@ class Limits:
                 more = message.get("more_body", False)
                 parts.append(part)
                 size += len(part)
-                self._held += len(part)
+                self._held[address] += len(part)
                 if size > BODY:
                     raise _too_long()
-                if self._held > HELD:
+                self._count(scope, len(part) / WEIGHED)
+                if address and self._held[address] > OWN:
+                    raise RefusedError(429, "too much is on its way from this address")
+                if self._held.total() > HELD:
                     raise RefusedError(503, "too much is on its way to the demo; try again later")
         finally:
-            self._held -= size
-        self._count(scope, size // WEIGHED)
+            self._held[address] -= size
+            if not self._held[address]:
+                del self._held[address]
         return b"".join(parts)
 
     async def _part(self, receive: Receive, until: float) -> Message:
@@ -127,11 +133,18 @@ def _too_long() -> RefusedError:
     return RefusedError(413, f"a request may have {BODY // 1_000_000} MB")
 
 
-def _is_here(address: str) -> bool:
+def _visitor(scope: Scope) -> str:
+    """The address of who asks, of IPv6 that of the household; "" of this machine itself."""
+    told: str = scope["client"][0] if scope.get("client") else ""
     try:
-        return ip_address(address).is_loopback
-    except ValueError:  # a socket of the system has no address
-        return True
+        address = ip_address(told)
+    except ValueError:  # a socket of the system has none
+        return told
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback:
+        return ""
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

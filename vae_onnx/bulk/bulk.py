@@ -311,8 +311,9 @@ def _written(
     if not waiting:
         return
     if cluster is None:
+        threads = made.opening.options.get("threads")
         shared = local.for_workers(made.opening, model)
-        yield from local.run(made, waiting, shared, made.opening.options.get("threads"), tell)
+        yield from local.run(made, waiting, shared, threads, tell)
         return
     from vae_onnx.bulk import ray
 

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -38,10 +39,13 @@ class Written(NamedTuple):
 
 
 def for_workers(opening: Opening, model: Autoencoder) -> Autoencoder:
-    """Return a model as `run` takes it: on one thread, where each worker has blocks of its own."""
+    """Return a model as `run` takes it: on one thread, where each worker has blocks of its own.
+
+    It is opened from where the first one lies: what its reference names may have changed since.
+    """
     if _takes_turns(model) or model.encoder.graph.threads == 1:
         return model
-    return opening.load(threads=1, spin=False)
+    return replace(opening, model=str(model.folder)).load(threads=1, spin=False)
 
 
 def run(
@@ -116,9 +120,14 @@ def _blocks(job: Job, waiting: Sequence[Shard], rows: int) -> Iterator[Block]:
     """
     for _, group in groupby(enumerate(waiting), lambda pair: pair[1].number - pair[0]):
         run = [shard for _, shard in group]
-        start, stop = run[0].start, run[-1].stop
-        ends = sorted({*range(start - start % rows + rows, stop, rows), *(s.stop for s in run)})
-        yield from aligned(job.source.read(start, stop, rows), ends)
+        read = job.source.read(run[0].start, run[-1].stop, rows)
+        yield from aligned(read, _ends(run, rows))
+
+
+def _ends(run: Sequence[Shard], rows: int) -> Iterator[int]:
+    for shard in run:
+        yield from range(shard.start - shard.start % rows + rows, shard.stop, rows)
+        yield shard.stop
 
 
 def _done(

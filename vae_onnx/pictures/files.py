@@ -111,8 +111,9 @@ def read(
         ground: What lies where the picture is transparent, its paper. By default whichever
             differs more from what is drawn there, so that nothing vanishes.
         max_side: Refuse a larger width or height, in pixels, before anything is decoded.
-        enough: Pixels of each side that will do. A JPEG at least twice, four or eight times as
-            large is decoded at that part of its size, in much less time; others as they are.
+        enough: Pixels of each side that will do, at least 1. A JPEG file at least twice, four or
+            eight times as large is decoded at that part of its size, in much less time; other files
+            and pictures of Pillow are taken as they are.
 
     Raises:
         FileMissingError: There is no such file.
@@ -122,6 +123,8 @@ def read(
         PackageMissingError: Pillow is not installed.
     """
     image = pillow()
+    if enough is not None:
+        checks.integer(enough, "enough", at_least=1)
     if isinstance(source, image.Image):
         with _readable(name or "this picture"):
             return _decode(source, b"", ground)

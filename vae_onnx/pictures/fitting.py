@@ -71,7 +71,7 @@ def _middle(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, floa
     """The largest box of the wanted proportions in the middle of a picture."""
     width, height = size
     ratio = wanted[0] / wanted[1]
-    within = (ratio * height, height) if width / height >= ratio else (width, width / ratio)
+    within = (min(width, ratio * height), min(height, width / ratio))
     left, top = (width - within[0]) * 0.5, (height - within[1]) * 0.5
     return left, top, left + within[0], top + within[1]
 

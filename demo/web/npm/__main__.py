@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,9 @@ def write(folder: Path) -> None:
     """Write what the package holds to an empty folder."""
     told = json.loads((HERE / "package.json").read_text(encoding="utf-8"))
     told = {"name": told.pop("name"), "version": vae_onnx.__version__, **told}
+    if repository := os.environ.get("GITHUB_REPOSITORY"):  # which the provenance must find in it
+        address = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
+        told["repository"] = {"type": "git", "url": f"git+{address}.git"}
     text = json.dumps(told, indent=2) + "\n"
     (folder / "package.json").write_text(text, encoding="utf-8", newline="\n")
     join.write(folder)

@@ -190,6 +190,29 @@ def test_too_much_on_its_way_at_once(monkeypatch: pytest.MonkeyPatch):
     assert served(Clock(), [b"x" * 11, b""], [b"x" * 10, b""]) == [503, 200]
 
 
+def test_one_address_holds_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "OWN", 10)
+    assert served(Clock(), [b"x" * 11, b""], [b"x" * 10, b""]) == [429, 200]
+    assert served(Clock(), [b"x" * 11, b""], address="127.0.0.1") == [200]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("2001:db8::9:9:9:9", "2001:db8::/64"),
+        ("unknown", "unknown"),
+        ("127.0.0.1", ""),
+        ("::1", ""),
+    ],
+)
+def test_a_household_is_one_address(address, counted):
+    assert limits._visitor({"client": (address, 1)}) == counted
+    assert limits._visitor({"client": None}) == ""
+
+
 def test_addresses_are_forgotten(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(limits, "ADDRESSES", 2)
     limited = Limits(None, Clock())  # type: ignore[arg-type]

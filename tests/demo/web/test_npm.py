@@ -14,7 +14,7 @@ import pytest
 import vae_onnx
 from demo.web.build import ROOT
 from demo.web.npm.__main__ import HERE as PACKAGE
-from demo.web.npm.__main__ import pack
+from demo.web.npm.__main__ import pack, write
 
 HERE = Path(__file__).parent
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -120,3 +120,13 @@ def test_the_lines_of_its_page_run(project: Path, run: Run) -> None:
     result = run("node", "page.js", cwd=project)
     assert result.stdout == f"{16 * 28 * 28} {28 * 28}\n", result.stderr
     assert "npm install vae-onnx" in (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+
+
+def test_the_repository_of_a_release_is_that_of_its_provenance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    write(tmp_path)
+    told = json.loads((tmp_path / "package.json").read_text("utf-8"))
+    assert told["repository"] == {"type": "git", "url": "git+https://github.com/owner/name.git"}

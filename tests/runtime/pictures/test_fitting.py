@@ -91,6 +91,17 @@ def test_of_less_than_six_times_the_size_nothing_is_averaged_first(shape, size):
         np.testing.assert_array_equal(fitting.fitted(picture, *size, fit), expected)
 
 
+@pytest.mark.parametrize(
+    ("size", "times"), [((72, 28), 3), ((72, 112), 3), ((144, 112), 3), ((109, 89), 2)]
+)
+def test_pictures_of_the_proportions_wanted_are_taken_whole(size, times):
+    """In floats a ratio times a side may be a little more than the other side."""
+    width, height = (side * times for side in size)
+    picture = np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
+    expected = as_pillow_fits(picture, size, "crop")
+    np.testing.assert_array_equal(fitting.fitted(picture, *size, "crop"), expected)
+
+
 def photograph(height, width, seed=0):
     """Soft edges, and noise on them."""
     rng = np.random.default_rng(seed)
@@ -124,6 +135,8 @@ def test_a_large_jpeg_is_decoded_at_a_part_of_its_size(side):
     assert off.mean() < 0.6
     with pytest.raises(vae_onnx.FileError, match="cut off"):
         files.read(file.getvalue()[:-2000], enough=enough)
+    with pytest.raises(vae_onnx.InputError, match="enough must be at least 1"):
+        files.read(file.getvalue(), enough=0)
     png = io.BytesIO()
     Image.fromarray(picture).save(png, "PNG")
     other = files.read(png.getvalue(), enough=enough).pixels
