@@ -96,6 +96,14 @@ def test_golden_vectors_in_the_browser(
     assert_golden(rows, golden, [entry["name"] for entry in golden["models"] + golden["tiny"]])
 
 
+def write_theirs(folder: Path, site: Path, page: str) -> None:
+    """A page of somebody's own, beside what docs/embedding.md says to copy."""
+    folder.mkdir(parents=True)
+    for name in ("vae.js", "runtime.js", "ort", "models"):
+        (folder / name).symlink_to(site / name)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
 def test_the_example_of_the_docs_runs_in_a_page_of_ones_own(
     open_window: Callable[..., Page], server: tuple[str, Path], site: Path
 ) -> None:
@@ -103,11 +111,7 @@ def test_the_example_of_the_docs_runs_in_a_page_of_ones_own(
     home, root = server
     browser = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").split("\n## ")[1]
     example = browser.partition("```js\n")[2].partition("```")[0]
-    folder = root / "their" / "page"
-    folder.mkdir(parents=True)
-    for name in ("vae.js", "runtime.js", "ort", "models"):
-        (folder / name).symlink_to(site / name)
-    (folder / "index.html").write_text(THEIRS % example, encoding="utf-8")
+    write_theirs(root / "their" / "page", site, THEIRS % example)
     page = open_window(home)
     page.goto(f"{home}their/page/")
     told = page.wait_for_function("window.told").json_value()
@@ -127,11 +131,7 @@ def test_the_engines_of_the_docs_are_chosen(
     (lines,) = (part for part in text.split("```") if 'precision: "int8"' in part)
     lines = lines.removeprefix("js\n").replace("models/mine/", "models/emoji-vae/")
     told = re.sub(r"(?m)^await (load\(.*\));", r"engines.push((await \1).engine);", lines)
-    folder = root / "their" / "engines"
-    folder.mkdir(parents=True)
-    for name in ("vae.js", "runtime.js", "ort", "models"):
-        (folder / name).symlink_to(site / name)
-    (folder / "index.html").write_text(ENGINES % told, encoding="utf-8")
+    write_theirs(root / "their" / "engines", site, ENGINES % told)
     page = open_window(home)
     page.goto(f"{home}their/engines/")
     chosen = page.wait_for_function("window.told").json_value()
