@@ -95,6 +95,26 @@ def to_uint8(pictures: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     return np.rint(array * np.float32(255)).astype(np.uint8)
 
 
+def means(pixels: npt.NDArray[np.uint8], step: int) -> npt.NDArray[np.float64]:
+    """Return the means of squares of `step` x `step` pixels; those at the edges may be smaller.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, C).
+        step: At least 1.
+
+    Returns:
+        (ceil(H / step), ceil(W / step)) or with C, in [0, 255].
+    """
+    total: npt.NDArray[Any] = pixels
+    for axis in (0, 1):
+        starts = np.arange(0, pixels.shape[axis], step)
+        total = np.add.reduceat(total, starts, axis=axis, dtype=np.uint32)
+    rows, columns = (np.minimum(step, n - np.arange(0, n, step)) for n in pixels.shape[:2])
+    counts = np.outer(rows, columns).reshape(*total.shape[:2], *(1,) * (pixels.ndim - 2))
+    found: npt.NDArray[np.float64] = total / counts
+    return found
+
+
 def tile(pictures: npt.ArrayLike, columns: int | None = None) -> npt.NDArray[Any]:
     """Lay pictures (N, H, W) or (N, H, W, C) out on one sheet, row by row.
 

@@ -12,6 +12,7 @@ from vae_onnx import checks
 from vae_onnx.engine.graph import Array, Graph
 from vae_onnx.errors import InputError, InputTypeError
 from vae_onnx.pictures import paper, remedies, strokes
+from vae_onnx.pictures.arrays import means
 from vae_onnx.store import bundled
 
 LARGEST: Final = 4096  # pixels a side in which a drawing is looked for: 2 GB of memory at most
@@ -80,14 +81,7 @@ def picture_to_x(grey: npt.NDArray[np.uint8], *, dark: bool | None = None) -> Dr
 def _reduced(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Make means of squares of pixels where there are more of these than a drawing needs."""
     side = -(-max(grey.shape) // LARGEST)
-    if side == 1:
-        return grey
-    total, count = grey, np.ones((), np.uint32)
-    for axis, size in enumerate(grey.shape):
-        edges = np.arange(0, size, side)
-        total = np.add.reduceat(total, edges, axis, np.uint32)
-        count = np.multiply.outer(count, np.diff(edges, append=size).astype(np.uint32))
-    return (total // count).astype(np.uint8)
+    return grey if side == 1 else means(grey, side).astype(np.uint8)
 
 
 @cache

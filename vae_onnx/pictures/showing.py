@@ -6,14 +6,14 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from vae_onnx import checks
 from vae_onnx.errors import InputError
-from vae_onnx.pictures.arrays import tile, to_uint8
+from vae_onnx.pictures.arrays import means, tile, to_uint8
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -72,18 +72,7 @@ def seen(pixels: Pixels) -> Pixels:
     if times > 1:
         return pixels.repeat(times, axis=0).repeat(times, axis=1)
     step = math.ceil(longest / LARGE)
-    return pixels if step == 1 else _means(pixels, step)
-
-
-def _means(pixels: Pixels, step: int) -> Pixels:
-    """The means of squares of `step` x `step` pixels; those at the edges may be smaller."""
-    total: npt.NDArray[Any] = pixels
-    for axis in (0, 1):
-        starts = np.arange(0, pixels.shape[axis], step)
-        total = np.add.reduceat(total, starts, axis=axis, dtype=np.uint32)
-    rows, columns = (np.minimum(step, n - np.arange(0, n, step)) for n in pixels.shape[:2])
-    counts = np.outer(rows, columns).reshape(*total.shape[:2], *(1,) * (pixels.ndim - 2))
-    return np.rint(total / counts).astype(np.uint8)
+    return pixels if step == 1 else np.rint(means(pixels, step)).astype(np.uint8)
 
 
 def png(pixels: Pixels) -> bytes:
