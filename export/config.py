@@ -27,6 +27,7 @@ CHOICES = {
     "network": Network,
     "likelihood": Likelihood | None,
 }
+LINES = 32  # length of the decoder's first weights, times the dimensions of the code
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,17 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
-    x_lr_factor: float = 0.25
+    x_lr_factor: float = 0.5
     """How many times as fast the layer of an mlp that reads the images learns. Pixels are of one
-    sign, so that steps of one size add up in a hidden unit, and may leave it where no image turns
-    it on any more: at 1, four in five of them die."""
+    sign, so that steps of one size add up in a hidden unit."""
+
+    z_init: float | None = None
+    """Length of the weights that each hidden unit of an mlp's decoder begins with, which turns
+    where a random code lies; by default 32 / latent_dim. At 0 they are PyTorch's, 0.6 long: steps
+    of one size soon carry half of such units to where no code turns them on any more."""
+
+    x_init: float = 2.5
+    """The same of the encoder, whose units turn where some image lies; at 0 they are PyTorch's."""
 
     mean_bias: bool = False
     """Begin with the mean image: the biases of an mlp's last layer at the logits of the mean
@@ -159,7 +167,7 @@ class Recipe(Pictures):
         from_zero = ("seed", "kl_warmup", "moves", "shift", "latent_side", "encoder_epochs")
         checks.integers(self, from_zero, 0)
         checks.above_zero(self, ("lr", "z_lr_factor", "x_lr_factor"))
-        checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
+        checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend", "x_init"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
         self._check_encoder_epochs()
         self._check_variations()
@@ -201,6 +209,8 @@ class Recipe(Pictures):
     def _check_network(self) -> None:
         """Fill in what follows from the pictures, and refuse what the network does not have."""
         self._fill("likelihood", "bernoulli" if self.image_shape[0] == GREY else "gaussian")
+        self._fill("z_init", LINES / self.latent_dim if self.network == "mlp" else 0.0)
+        checks.at_least_zero(self, ("z_init",))
         if self.network == "mlp":
             for name in ("width", "depth", "latent_side"):
                 if getattr(self, name) != getattr(Recipe, name):
@@ -210,8 +220,9 @@ class Recipe(Pictures):
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
         if self.mean_bias:
             raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
-        if self.x_lr_factor not in (1, Recipe.x_lr_factor):
-            raise ConfigError("x_lr_factor is of --network mlp; leave it out for conv")
+        for name, without in (("x_lr_factor", 1), ("z_init", 0), ("x_init", 0)):
+            if getattr(self, name) not in (without, getattr(Recipe, name)):
+                raise ConfigError(f"{name} is of --network mlp; leave it out for conv")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none
@@ -242,9 +253,14 @@ class Recipe(Pictures):
 
     def flags(self) -> str:
         """The options that give this recipe on the command line; defaults are left out."""
-        given = {"dataset": self.dataset, "network": self.network, "colour": self.colour}
-        default = type(self)(**{**RECIPES[self.network]["best"], **given})
-        others = [name for name, value in given.items() if value != getattr(Recipe, name)]
+        best = RECIPES[self.network]["best"]
+        names = ("dataset", "network", "colour", "latent_dim")  # on which other defaults depend
+        given = {name: getattr(self, name) for name in names}
+        default = type(self)(**{**best, **given})
+        usual = {**best, "network": Recipe.network}
+        others = [
+            name for name, value in given.items() if value != usual.get(name, getattr(Recipe, name))
+        ]
         told = ("dataset", "kind", *others)
         return options(
             {

@@ -21,6 +21,8 @@ ADDED: Final = {
     "bend": 0.0,
     "mean_bias": False,
     "x_lr_factor": 1.0,
+    "z_init": 0.0,
+    "x_init": 0.0,
 }  # older runs do not name these, and did without
 
 Losses = dict[str, float]  # "loss", "recon" and for a VAE "kld": means in nats per image
@@ -118,6 +120,10 @@ def parse_config(values: Any, source: Path) -> Config:
     """
     try:
         values = {**ADDED, **values}
+        if values["network"] == "conv":
+            values["x_lr_factor"] = (
+                1.0  # older runs name the default of an mlp, which they have not
+            )
         missing = [field.name for field in fields(Config) if field.name not in values]
         if missing:
             raise ConfigError(f"it lacks {', '.join(missing)}")

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +15,19 @@ from export.data.shards import Shard
 from export.errors import DivergedError
 from export.networks.autoencoder import AE, VAE, as_float
 from export.networks.building import build
+from export.training import beginning
 from export.training.distributed import Group
 from export.training.noise import Noise
 from export.training.objective import Objective
 from export.training.record import Losses
 from export.training.step import Batch, Recorded, Step
 
-WHITE: Final = 255
-DARKEST: Final = 1e-3  # mean of a pixel that may yet be otherwise in another image
-
 
 class Trainer:
     """A model, its objective and its optimiser: what passes over images, and knows no files."""
 
     def __init__(self, config: Config, group: Group) -> None:
-        """Begin with the initial weights of the config."""
+        """Begin with PyTorch's initial weights; `begin` sets those that the config is about."""
         self.config = config
         self.group = group
         self.model = build(config).to(group.device)
@@ -53,20 +51,9 @@ class Trainer:
         self._decoder_learns = False
         self._recorded, self._step = self._steps()
 
-    @torch.no_grad()
     def begin(self, x: Tensor | Shard) -> None:
-        """Set those of the initial weights that follow from the images, (N, pixels)."""
-        if self.config.mean_bias:
-            logits = self._mean(Shard.of(x)).clamp(DARKEST, 1 - DARKEST).logit()
-            self.model.decoder.get_parameter("logits.bias").copy_(logits)
-
-    def _mean(self, x: Shard) -> Tensor:
-        """The mean image (pixels,) in [0, 1]; sums of bytes are exact, however they are divided."""
-        total = torch.zeros(x.pixels.shape[1], dtype=torch.float64, device=x.pixels.device)
-        for images in torch.split(x.pixels, BATCH):
-            total += images.sum(0, dtype=torch.float64)
-        mean = (self.group.sum(total) / len(x)).float()
-        return mean / (1 if x.pixels.is_floating_point() else WHITE)
+        """Set the initial weights as the config wants them for images (N, pixels)."""
+        beginning.begin(self.model, self.config, Shard.of(x), self.group)
 
     def train_epoch(self, x: Tensor | Shard, epoch: int) -> Losses:
         """Pass over x once in random order; return the mean losses met on the way.

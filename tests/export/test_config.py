@@ -63,6 +63,7 @@ def test_flags_name_every_field_that_differs():
         "recolour": 0.5,
         "train_on": "all",
         "precision": "bfloat16",
+        "z_init": 3.0,
         "adam_beta1": 0.5,
         "adam_beta2": 0.5,
         "kind": "ae",
@@ -128,3 +129,12 @@ def test_what_is_accepted_is_accepted_again(dataset, network):
     config = Config(dataset=dataset, network=network)
     assert Config(**dataclasses.asdict(config)) == config
     assert dataclasses.replace(config, epochs=3).epochs == 3
+
+
+@pytest.mark.parametrize(("latent_dim", "length"), [(2, 16.0), (16, 2.0), (64, 0.5)])
+def test_the_first_weights_on_z_are_shorter_the_more_dimensions_it_has(latent_dim, length):
+    config = Config(latent_dim=latent_dim)
+    assert config.z_init == length
+    assert "--z-init" not in config.flags()
+    assert "--z-init 3.0" in dataclasses.replace(config, z_init=3.0).flags()
+    assert Config(network="conv", image_size=28).z_init == 0

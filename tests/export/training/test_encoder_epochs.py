@@ -140,6 +140,7 @@ def test_a_run_that_knew_no_such_epochs_had_none(tmp_path):
     record.write_config(tmp_path, Config())
     path = tmp_path / record.CONFIG
     told = json.loads(path.read_text())
-    del told["encoder_epochs"], told["bend"], told["x_lr_factor"]
+    for name in ("encoder_epochs", "bend", "x_lr_factor", "z_init", "x_init"):
+        del told[name]
     path.write_text(json.dumps(told))
-    assert record.read_config(tmp_path) == Config(x_lr_factor=1.0)
+    assert record.read_config(tmp_path) == Config(x_lr_factor=1.0, z_init=0.0, x_init=0.0)

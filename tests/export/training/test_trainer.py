@@ -46,21 +46,6 @@ def test_validation_weighs_the_kld_in_full_and_knows_no_free_bits(images):
     assert result["loss"] == pytest.approx(result["recon"] + 3 * result["kld"])
 
 
-@pytest.mark.parametrize("as_bytes", [True, False])
-def test_a_training_may_begin_with_the_mean_image(images, as_bytes):
-    x = images[0][:100].clone()
-    x[:, 0], x[:, 1] = 0, 1
-    trainer = Trainer(Config(hidden_dim=8, mean_bias=True), ALONE)
-    trainer.begin((x * 255).to(torch.uint8) if as_bytes else x)
-    bias = trainer.model.decoder.logits.bias
-    torch.testing.assert_close(bias.sigmoid(), x.mean(0).clamp(1e-3, 1 - 1e-3), atol=3e-3, rtol=0)
-    plain = Trainer(Config(hidden_dim=8), ALONE)
-    plain.begin(x)
-    torch.testing.assert_close(
-        plain.model.decoder.logits.bias, build(Config(hidden_dim=8)).decoder.logits.bias
-    )
-
-
 def test_the_noise_is_uniform_with_mean_0_and_variance_1():
     noise = uniform_noise(torch.Size((1001, 783)), torch.Generator().manual_seed(0))
     assert noise.shape == (1001, 783)
