@@ -220,7 +220,9 @@ class Recipe(Pictures):
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
         if self.mean_bias:
             raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
-        for name, without in (("x_lr_factor", 1), ("z_init", 0), ("x_init", 0)):
+        if self.z_init:
+            raise ConfigError("z_init is of --network mlp; leave it out for conv")
+        for name, without in (("x_lr_factor", 1), ("x_init", 0)):
             if getattr(self, name) not in (without, getattr(Recipe, name)):
                 raise ConfigError(f"{name} is of --network mlp; leave it out for conv")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]

@@ -20,7 +20,7 @@ MLP_RECIPES: Final[dict[str, Mapping[str, Any]]] = {
         "moves": 0,
     },
     "speed": {
-        "epochs": 14,
+        "epochs": 12,
         "mean_bias": True,
         "lr": 1e-2,
         "z_lr_factor": 30.0,

@@ -179,8 +179,9 @@ def test_train_and_evaluate(run, tmp_path):
     assert f"{json.loads((out / 'metrics.json').read_text())['total']:.4f}" in block
 
 
+@pytest.mark.usefixtures("few_test_images")
 def test_all_makes_everything_and_can_be_resumed(run, tmp_path, data_dir):
-    """On the whole data set; the model is small and its training short."""
+    """Trained on the whole data set; the model is small and its training short."""
     out, models = tmp_path / "out", tmp_path / "models"
     options = ["--dataset", "mnist", "--hidden-dim", "4", "--batch-size", "5000", "--epochs", "1"]
     arguments = ["all", *options, "--out", out, "--models", models, "--data-dir", data_dir]
