@@ -106,7 +106,8 @@ def test_convolutions_stand_beside_the_network_of_the_report(pair, tiny_run, tmp
     run = pair / "conv-2d"
     shutil.copytree(tiny_run("vae"), run)
     config = record.read_config(run)
-    conv = dataclasses.replace(config, network="conv", hidden_dim=400, width=8)
+    others = {"hidden_dim": 400, "width": 8, "z_init": 0.0}
+    conv = dataclasses.replace(config, network="conv", **others)
     record.write_config(run, conv)
     page.write([pair], out)
     text = out.read_text(encoding="utf-8")
