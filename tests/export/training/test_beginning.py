@@ -28,7 +28,7 @@ def begun(x, group=ALONE, **options):
 
 @pytest.mark.parametrize("kind", ["vae", "ae"])
 def test_units_of_the_decoder_turn_where_codes_lie(images, kind):
-    model = begun(images[0], kind=kind, latent_dim=3, z_init=5.0, x_init=0.0)
+    model = begun(images[0], kind=kind, latent_dim=3, z_init=5.0)
     hidden = model.decoder.hidden
     lengths = hidden.weight.norm(dim=1)
     torch.testing.assert_close(lengths, torch.full_like(lengths, 5.0))
@@ -64,7 +64,7 @@ def test_what_a_model_makes_of_its_units_is_at_first_as_large_as_before(images):
 
 
 def test_without_them_a_model_begins_as_pytorch_has_it(images):
-    for options in (PLAIN, {"network": "conv", "image_size": 28}):
+    for options in (PLAIN, {"kind": "ae"}, {"network": "conv"}):
         model, untouched = begun(images[0], **options), build(Config(**options))
         for name, weights in model.state_dict().items():
             assert torch.equal(weights, untouched.state_dict()[name]), name
