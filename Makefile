@@ -224,11 +224,12 @@ audit: tools serve-env
 # Goes on with what is in runs/: `rm -r runs` first for everything from the beginning.
 train: $(VENV)/.all data/emoji
 	$(BIN)/python -m export drawing --out vae_onnx/models/drawing.onnx
-	set -e; for run in fashion-mnist/vae:250:50 fashion-mnist/ae:250:50 mnist/vae:250:150 mnist/ae:250:50 \
-	  fashion-mnist/vae-16d:150:25 mnist/vae-16d:300:60; do \
+	set -e; for run in fashion-mnist/vae:250:50 fashion-mnist/ae:250:50 mnist/vae:450:250 mnist/ae:250:50 \
+	  fashion-mnist/vae-16d:210:30 mnist/vae-16d:400:60; do \
 	  name=$${run%%:*}; dataset=$${name%/*}; model=$${name#*/}; lengths=$${run#*:}; \
 	  case $$model in \
 	    *-16d) extra="--latent-dim 16 --z-lr-factor 2 --batch-size 256 --lr 0.006" ;; *) extra= ;; esac; \
+	  case $$name in fashion-mnist/vae) extra="--x-lr-factor 0.5 --z-init 32 --x-init 2.5" ;; esac; \
 	  $(BIN)/python -m export train --dataset $$dataset --kind $${model%-16d} $(LONG) $$extra \
 	    --epochs $${lengths%:*} --encoder-epochs $${lengths#*:} --out runs/$$name --resume; \
 	  $(BIN)/python -m export evaluate runs/$$name; \

@@ -27,7 +27,6 @@ CHOICES = {
     "network": Network,
     "likelihood": Likelihood | None,
 }
-WITHOUT = {"x_lr_factor": 1.0, "z_init": 0.0, "x_init": 0.0}  # what a conv has of these
 
 
 @dataclass(frozen=True)
@@ -77,19 +76,20 @@ class Recipe(Pictures):
     """How many times as fast the layer that reads z learns: it has 2 inputs where the others have
     hundreds, and Adam's steps are of one size (Yang et al., Tensor Programs V, 2022)."""
 
-    x_lr_factor: float | None = None
-    """How many times as fast the layer of an mlp that reads the images learns, by default half as
-    fast in a VAE and a quarter in an AE. Pixels are of one sign, so that steps of one size add up
-    in a hidden unit, and may leave it where no image turns it on any more."""
+    x_lr_factor: float = 0.25
+    """How many times as fast the layer of an mlp that reads the images learns. Pixels are of one
+    sign, so that steps of one size add up in a hidden unit, and may leave it where no image turns
+    it on any more: at 1, four in five of them die."""
 
-    z_init: float | None = None
-    """Length of the weights that each hidden unit of an mlp's decoder begins with, which turns
-    where a random code lies. By default 32 / latent_dim in a VAE; at 0, as in an AE, whose codes
-    may lie anywhere, they are PyTorch's, 0.6 long, and steps of one size carry half of such units
-    to where no code turns them on any more."""
+    z_init: float = 0.0
+    """Length of the weights that each hidden unit of an mlp's decoder begins with, times
+    latent_dim; it turns where a random code lies. 32 is quick: at 0 the weights are PyTorch's, 0.6
+    long, and steps of one size carry half of the units to where no code turns them on. A long
+    training need not end better by it."""
 
-    x_init: float | None = None
-    """The same of the encoder, whose units turn where some image lies: by default 2.5 in a VAE."""
+    x_init: float = 0.0
+    """Length of the weights that each hidden unit of an mlp's encoder begins with; it turns where
+    some image lies. 2.5 is quick, at 0 they are PyTorch's."""
 
     mean_bias: bool = False
     """Begin with the mean image: the biases of an mlp's last layer at the logits of the mean
@@ -168,8 +168,9 @@ class Recipe(Pictures):
         checks.integers(self, ("hidden_dim", "latent_dim", "epochs", "batch_size", "k"), 1)
         from_zero = ("seed", "kl_warmup", "moves", "shift", "latent_side", "encoder_epochs")
         checks.integers(self, from_zero, 0)
-        checks.above_zero(self, ("lr", "z_lr_factor"))
+        checks.above_zero(self, ("lr", "z_lr_factor", "x_lr_factor"))
         checks.at_least_zero(self, ("beta", "free_bits", "input_noise", "bend"))
+        checks.at_least_zero(self, ("z_init", "x_init"))
         checks.decays(self, ("adam_beta1", "adam_beta2"))
         self._check_encoder_epochs()
         self._check_variations()
@@ -220,9 +221,11 @@ class Recipe(Pictures):
             raise ConfigError("hidden_dim is of --network mlp; conv has width and depth")
         if self.mean_bias:
             raise ConfigError("mean_bias is of --network mlp, which has a bias for each pixel")
-        for name, without in WITHOUT.items():
-            if getattr(self, name) not in (without, None):
+        for name in ("z_init", "x_init"):
+            if getattr(self, name):
                 raise ConfigError(f"{name} is of --network mlp; leave it out for conv")
+        if self.x_lr_factor not in (1, Recipe.x_lr_factor):
+            raise ConfigError("x_lr_factor is of --network mlp; leave it out for conv")
         given = [name for name in ("width", "depth") if getattr(self, name) is not None]
         checks.integers(self, given, 1)
         _ = self.plan  # or it says why there is none
@@ -253,22 +256,9 @@ class Recipe(Pictures):
 
     def flags(self) -> str:
         """The options that give this recipe on the command line; defaults are left out."""
-        best = RECIPES[self.network]["best"]
-        names = (
-            "dataset",
-            "network",
-            "colour",
-            "latent_dim",
-            "kind",
-        )  # other defaults hang on them
-        given = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        default = type(self)(**{**best, **given})
-        usual = {**best, "network": Recipe.network}
-        others = [
-            name
-            for name, value in given.items()
-            if value != usual.get(name, getattr(type(self), name))
-        ]
+        given = {"dataset": self.dataset, "network": self.network, "colour": self.colour}
+        default = type(self)(**{**RECIPES[self.network]["best"], **given})
+        others = [name for name, value in given.items() if value != getattr(Recipe, name)]
         told = ("dataset", "kind", *others)
         return options(
             {
@@ -293,23 +283,10 @@ class Config(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.choices(self, {"kind": Kind})
-        for name, value in self._first_layers.items():
-            self._fill(name, value)
-        checks.above_zero(self, ("x_lr_factor",))
-        checks.at_least_zero(self, ("z_init", "x_init"))
         if not re.fullmatch(r"[a-z0-9]*(-[a-z0-9]+)*", self.name):
             raise ConfigError(
                 f"name must be of small letters, digits and single hyphens, got {self.name!r}"
             )
-
-    @property
-    def _first_layers(self) -> dict[str, float]:
-        """How the layers that read x and z begin and learn, where nothing else is said."""
-        if self.network == "conv":
-            return WITHOUT
-        if self.kind == "ae":
-            return {"x_lr_factor": 0.25, "z_init": 0.0, "x_init": 0.0}
-        return {"x_lr_factor": 0.5, "z_init": 32 / self.latent_dim, "x_init": 2.5}
 
     @property
     def model_name(self) -> str:

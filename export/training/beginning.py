@@ -27,14 +27,13 @@ def begin(model: VAE | AE, config: Config, x: Shard, group: Group) -> None:
 
     Any number of processes, each with its share of the images x (N, pixels), comes to the same.
     """
-    if config.network != "mlp":
-        return
     seed = np.random.SeedSequence((config.seed, 0)).generate_state(1, np.uint64)
     generator = torch.Generator().manual_seed(int(seed[0]))
     encoder, decoder = cast("Any", model.encoder), cast("Any", model.decoder)
     if config.z_init:
         z = torch.randn(config.hidden_dim, config.latent_dim, generator=generator)
-        _turn_at(decoder.hidden, z.to(group.device), config.z_init, [decoder.logits])
+        length = config.z_init / config.latent_dim
+        _turn_at(decoder.hidden, z.to(group.device), length, [decoder.logits])
     if config.x_init:
         images = _some(x, torch.randint(len(x), (config.hidden_dim,), generator=generator), group)
         heads = [layer for name, layer in encoder.named_children() if name != "hidden"]

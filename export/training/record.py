@@ -120,8 +120,6 @@ def parse_config(values: Any, source: Path) -> Config:
     """
     try:
         values = {**ADDED, **values}
-        if values.get("network") == "conv":
-            values["x_lr_factor"] = 1.0  # older runs name the default of another network
         missing = [field.name for field in fields(Config) if field.name not in values]
         if missing:
             raise ConfigError(f"it lacks {', '.join(missing)}")

@@ -139,7 +139,7 @@ class Trainer:
 def _groups(model: VAE | AE, config: Config) -> list[dict[str, Any]]:
     """The parameters by how fast they learn, the ordinary ones first."""
     factors = {"decoder.hidden.": config.z_lr_factor}  # which reads z
-    if config.x_lr_factor not in (None, 1):
+    if config.x_lr_factor != 1:
         factors["encoder.hidden."] = config.x_lr_factor
     named = list(model.named_parameters())
     ordinary = [weights for name, weights in named if not name.startswith(tuple(factors))]

@@ -63,9 +63,6 @@ def test_flags_name_every_field_that_differs():
         "recolour": 0.5,
         "train_on": "all",
         "precision": "bfloat16",
-        "x_lr_factor": 0.1,
-        "z_init": 3.0,
-        "x_init": 1.0,
         "adam_beta1": 0.5,
         "adam_beta2": 0.5,
         "kind": "ae",
@@ -131,13 +128,3 @@ def test_what_is_accepted_is_accepted_again(dataset, network):
     config = Config(dataset=dataset, network=network)
     assert Config(**dataclasses.asdict(config)) == config
     assert dataclasses.replace(config, epochs=3).epochs == 3
-
-
-@pytest.mark.parametrize(("latent_dim", "length"), [(2, 16.0), (16, 2.0), (64, 0.5)])
-def test_the_first_weights_on_z_are_shorter_the_more_dimensions_it_has(latent_dim, length):
-    config = Config(latent_dim=latent_dim)
-    assert config.z_init == length
-    assert "--z-init" not in config.flags()
-    assert "--z-init 3.0" in dataclasses.replace(config, z_init=3.0).flags()
-    assert Config(latent_dim=latent_dim, kind="ae").z_init == 0
-    assert Config(network="conv", image_size=28).z_init == 0

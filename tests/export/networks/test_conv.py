@@ -75,7 +75,7 @@ def test_the_side_of_a_map_of_codes_is_one_that_halving_meets():
         ({"network": "mlp", "width": 8}, "width is of --network conv"),
         ({"network": "mlp", "latent_side": 4}, "latent_side is of --network conv"),
         ({"network": "conv", "hidden_dim": 8}, "hidden_dim is of --network mlp"),
-        ({"network": "conv", "x_lr_factor": 0.1}, "x_lr_factor is of --network mlp"),
+        ({"network": "conv", "x_lr_factor": 0.5}, "x_lr_factor is of --network mlp"),
         ({"network": "conv", "z_init": 4.0}, "z_init is of --network mlp"),
         ({"network": "conv", "x_init": 1.0}, "x_init is of --network mlp"),
         ({"network": "conv", "mean_bias": True}, "mean_bias is of --network mlp"),

@@ -106,8 +106,7 @@ def test_convolutions_stand_beside_the_network_of_the_report(pair, tiny_run, tmp
     run = pair / "conv-2d"
     shutil.copytree(tiny_run("vae"), run)
     config = record.read_config(run)
-    others = {"hidden_dim": 400, "width": 8, "x_lr_factor": 1.0, "z_init": 0.0, "x_init": 0.0}
-    conv = dataclasses.replace(config, network="conv", **others)
+    conv = dataclasses.replace(config, network="conv", hidden_dim=400, width=8)
     record.write_config(run, conv)
     page.write([pair], out)
     text = out.read_text(encoding="utf-8")

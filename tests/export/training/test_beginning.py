@@ -8,7 +8,7 @@ from export.training.beginning import begin
 from export.training.distributed import Group
 
 ALONE = Group(torch.device("cpu"))
-PLAIN = {"z_init": 0.0, "x_init": 0.0}
+SPREAD = {"z_init": 32.0, "x_init": 2.5}
 
 
 class Asked(Group):
@@ -28,7 +28,7 @@ def begun(x, group=ALONE, **options):
 
 @pytest.mark.parametrize("kind", ["vae", "ae"])
 def test_units_of_the_decoder_turn_where_codes_lie(images, kind):
-    model = begun(images[0], kind=kind, latent_dim=3, z_init=5.0)
+    model = begun(images[0], kind=kind, latent_dim=3, z_init=15.0)
     hidden = model.decoder.hidden
     lengths = hidden.weight.norm(dim=1)
     torch.testing.assert_close(lengths, torch.full_like(lengths, 5.0))
@@ -44,7 +44,7 @@ def test_units_of_the_decoder_turn_where_codes_lie(images, kind):
 def test_each_unit_of_the_encoder_turns_at_an_image(images, as_bytes):
     x = images[0][:50]
     given = (x * 255).round().to(torch.uint8) if as_bytes else x
-    model = begun(given, hidden_dim=30, x_init=2.0, z_init=0.0)
+    model = begun(given, hidden_dim=30, x_init=2.0)
     hidden = model.encoder.hidden
     lengths = hidden.weight.norm(dim=1)
     torch.testing.assert_close(lengths, torch.full_like(lengths, 2.0))
@@ -55,7 +55,7 @@ def test_each_unit_of_the_encoder_turns_at_an_image(images, as_bytes):
 
 def test_what_a_model_makes_of_its_units_is_at_first_as_large_as_before(images):
     x = images[0]
-    spread, plain = begun(x), begun(x, **PLAIN)
+    spread, plain = begun(x, **SPREAD), begun(x)
     z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
     scales = [(model.decoder(z) - model.decoder.logits.bias).std() for model in (spread, plain)]
     assert 0.5 < scales[0] / scales[1] < 2
@@ -64,14 +64,14 @@ def test_what_a_model_makes_of_its_units_is_at_first_as_large_as_before(images):
 
 
 def test_without_them_a_model_begins_as_pytorch_has_it(images):
-    for options in (PLAIN, {"kind": "ae"}, {"network": "conv"}):
+    for options in ({}, {"kind": "ae"}, {"network": "conv"}):
         model, untouched = begun(images[0], **options), build(Config(**options))
         for name, weights in model.state_dict().items():
             assert torch.equal(weights, untouched.state_dict()[name]), name
 
 
 def test_equal_configs_begin_alike_and_other_seeds_elsewhere(images):
-    first, again, other = (begun(images[0], seed=seed).state_dict() for seed in (3, 3, 4))
+    first, again, other = (begun(images[0], seed=seed, **SPREAD).state_dict() for seed in (3, 3, 4))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["encoder.hidden.bias"], other["encoder.hidden.bias"])
 
@@ -79,12 +79,12 @@ def test_equal_configs_begin_alike_and_other_seeds_elsewhere(images):
 def test_shares_of_the_images_add_up_to_the_same_points(images):
     x = images[0][:64]
     whole = Asked(torch.device("cpu"))
-    begun(x, whole, hidden_dim=40)
+    begun(x, whole, hidden_dim=40, **SPREAD)
     parts = []
     for rank in (0, 1):
         rows = torch.arange(rank, 64, 2)
         group = Asked(torch.device("cpu"))
-        begun(Shard(x[rows], rows, 64), group, hidden_dim=40)
+        begun(Shard(x[rows], rows, 64), group, hidden_dim=40, **SPREAD)
         parts += group.__dict__["asked"]
     torch.testing.assert_close(parts[0] + parts[1], whole.__dict__["asked"][0])
     assert all(len(part.any(1).nonzero()) < 40 for part in parts)
