@@ -276,7 +276,7 @@ data/emoji: | $(VENV)/.demo
 	rm -r build/emoji
 
 ablation: $(VENV)/.all
-	$(BIN)/python -m export ablation --epochs 15 --out runs/ablation --page docs/training.md
+	$(BIN)/python -m export ablation --epochs 15 --precision auto --out runs/ablation --page docs/training.md
 
 # What `make bench` compares with and .venv does not have; it lies over .venv, which has torch.
 # onnx2c is no package: apt install libprotobuf-dev protobuf-compiler, clone kraiskil/onnx2c with its

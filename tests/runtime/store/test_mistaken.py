@@ -55,7 +55,7 @@ KINDS = [
     (zipped("encoder.onnx"), "a zip archive; `unzip`"),
     (zipped("model/data.pkl", "model/version"), "a checkpoint of PyTorch"),
     (zipped("z.npy"), "an archive of numpy"),
-    (gzip.compress(b"x"), "packed with gzip; `gunzip`"),
+    (gzip.compress(b"x", mtime=0), "packed with gzip; `gunzip`"),
     (tarred(), "a tar archive"),
     (pickle.dumps({"weights": 1}), "a pickle"),
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a pickle"),
