@@ -229,7 +229,6 @@ train: $(VENV)/.all data/emoji
 	  name=$${run%%:*}; dataset=$${name%/*}; model=$${name#*/}; lengths=$${run#*:}; \
 	  case $$model in \
 	    *-16d) extra="--latent-dim 16 --z-lr-factor 2 --batch-size 256 --lr 0.006" ;; *) extra= ;; esac; \
-	  case $$name in fashion-mnist/vae) extra="--x-lr-factor 0.5 --z-init 32 --x-init 2.5" ;; esac; \
 	  $(BIN)/python -m export train --dataset $$dataset --kind $${model%-16d} $(LONG) $$extra \
 	    --epochs $${lengths%:*} --encoder-epochs $${lengths#*:} --out runs/$$name --resume; \
 	  $(BIN)/python -m export evaluate runs/$$name; \
