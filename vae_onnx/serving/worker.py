@@ -28,6 +28,7 @@ from vae_onnx.serving.parts import parts
 READY: Final = "ready"  # what a worker says on standard output once it answers
 GRACE: Final = 25  # seconds that requests have to come to their end: Kubernetes kills after 30
 BACKLOG: Final = 2048
+RETURN: Final = 1  # second that a call has to return once its answer is out
 LOOK: Final = 0.02  # seconds between two looks at what HTTP does
 
 
@@ -72,6 +73,7 @@ async def serve(options: Options) -> None:
     closing = asyncio.create_task(_close_with(web, door))
     await web.serve(sockets=[shared])
     await closing
+    await _returned()
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -100,6 +102,12 @@ async def _close_with(web: uvicorn.Server, door: Any) -> None:
     while not web.should_exit:
         await asyncio.sleep(LOOK)
     await door.stop(GRACE)
+
+
+async def _returned() -> None:
+    """Let calls return whose answers are out: gRPC does not wait, and tells of each cut off."""
+    if calls := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(calls, timeout=RETURN)
 
 
 def _bracketed(host: str) -> str:
