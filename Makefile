@@ -12,6 +12,8 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip would take twice as long to compile all modules; most are never imported, the rest Python compiles.
+export PIP_COMPILE := 0
 
 .PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-python \
   test-newest test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve \
@@ -141,9 +143,9 @@ test-openvino: dist
 	$(call wheel-venv,openvino,--no-deps dist/*.whl onnxruntime-openvino numpy)
 	build/openvino/bin/pytest tests/runtime/engine/test_device.py -m openvino
 
-test-graphs:
-	$(PYTHON) -m venv --clear build/graphs
-	build/graphs/bin/pip install --quiet pytest $(shell $(PYTHON) tests/oldest.py graphs)
+test-graphs: $(VENV)/.all
+	$(call bare-venv,graphs)
+	$(call pip-of,graphs) install --quiet pytest $(shell $(PYTHON) tests/oldest.py graphs)
 	! build/graphs/bin/python -I -c "import vae_onnx" 2>/dev/null
 	build/graphs/bin/pytest tests/embed/test_onnxruntime.py
 
@@ -153,13 +155,13 @@ test-serve: serve-env
 
 serve-env: dist
 	$(call wheel-venv,serve,"$$(ls dist/*.whl)[serve]")
-	build/serve/bin/pip install --quiet --group serve-test
+	$(call pip-of,serve) install --quiet --group serve-test
 
 # Every public name of the wheel has a type. What torch, onnx and pyarrow say of theirs is looked up
 # in .venv, behind the wheel.
 test-types: dist
-	$(PYTHON) -m venv --clear build/types
-	build/types/bin/pip install --quiet --no-deps dist/*.whl
+	$(call bare-venv,types)
+	$(call pip-of,types) install --quiet --no-deps dist/*.whl
 	$(BIN)/python -c "$(SITE)" > "$$(build/types/bin/python -c "$(SITE)")/behind.pth"
 	$(BIN)/python -m demo.tools node
 	cd build/types && PYTHONPATH= PATH="$$PWD/bin:$$PATH:$(abspath $(BIN))" \
@@ -201,7 +203,7 @@ lint: $(VENV)/.all
 # What is found is in build/fuzz, and `python -m tests.fuzz.replay NAME FILE` shows it again.
 fuzz: tools serve-env
 	$(BIN)/pip install --quiet --group fuzz
-	build/serve/bin/pip install --quiet --group fuzz
+	$(call pip-of,serve) install --quiet --group fuzz
 	rm -rf build/fuzz
 	build/serve/bin/python -m tests.fuzz protocol
 	$(BIN)/python -m tests.fuzz
@@ -304,12 +306,15 @@ $(PYTHON) -m venv $(VENV)
 $(BIN)/pip install --quiet --upgrade "pip>=25.1"
 endef
 
+# An environment build/NAME without pip, and the pip of .venv that installs into it.
+bare-venv = $(PYTHON) -m venv --clear --without-pip build/$(1)
+pip-of = $(BIN)/pip --python build/$(1)/bin/python
+
 # $(call wheel-venv,NAME,WHAT): an environment build/NAME with WHAT and what the runtime tests need.
 define wheel-venv
-$(PYTHON) -m venv --clear build/$(1)
-build/$(1)/bin/pip install --quiet --upgrade "pip>=25.1"
-build/$(1)/bin/pip install --quiet $(2)
-build/$(1)/bin/pip install --quiet --group runtime-test
+$(call bare-venv,$(1))
+$(call pip-of,$(1)) install --quiet $(2)
+$(call pip-of,$(1)) install --quiet --group runtime-test
 ! build/$(1)/bin/python -I -c "import torch" 2>/dev/null
 build/$(1)/bin/python -I -c "import vae_onnx, numpy, onnxruntime; \
   print(vae_onnx.__file__, numpy.__version__, onnxruntime.__version__)"
