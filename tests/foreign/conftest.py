@@ -1,5 +1,6 @@
 """What the tests of other people's models share: pictures, and the check that all have to pass."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import onnx
 import pytest
 import torch
 from playwright.sync_api import Browser
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import vae_onnx
 from vae_onnx.crossing.gates.parity import relative_error
@@ -25,6 +27,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_registry() -> Iterator[None]:
+    """Each call of torch.onnx.export looks up all operators anew, in half of its time."""
+    once = functools.cache(ONNXRegistry.from_torchlib)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(once))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_the_figures_of_an_ae(folder, evaluate, capsys):
 
 
 def test_npy_and_idx_hold_the_same(folder, evaluate):
-    options = ("--draws", 2, "--k", 2, "--limit", 20)
+    options = ("--draws", 2, "--k", 2, "--limit", 6)
     idx = evaluate("mnist-vae", folder / "t10k-images-idx3-ubyte", *options)
     arrays = ("--labels", folder / "labels.npy")
     npy = evaluate("mnist-vae", folder / "digits.npy", *arrays, *options)
@@ -115,7 +115,7 @@ def test_npy_and_idx_hold_the_same(folder, evaluate):
 
 
 def test_refined_posteriors_lose_less(folder, evaluate, capsys):
-    options = ("--draws", 16, "--k", 2, "--limit", 20)
+    options = ("--draws", 16, "--k", 2, "--limit", 8)
     plain = evaluate("mnist-vae", folder / "digits.npy", *options)
     refined = evaluate("mnist-vae", folder / "digits.npy", *options, "--refine", 4)
     assert refined["refine"] == 4

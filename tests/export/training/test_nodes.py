@@ -108,8 +108,7 @@ def assert_same(ours, theirs):
     assert not (ours / job.JOB).exists()
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_a_machine_is_killed_and_the_training_goes_on(node, killed):
+def test_a_machine_is_killed_and_the_training_goes_on(node):
     port = free_port()
     whole = [node(number, port, place="-whole") for number in (0, 1)]
     first, second = outputs(*whole)
@@ -117,9 +116,14 @@ def test_a_machine_is_killed_and_the_training_goes_on(node, killed):
     assert first.count("epoch  2/6") == 1
     assert "epoch" not in second
     assert not (whole[1].folder / "run").exists()
+    for killed in (0, 1):
+        assert_same(killed_and_resumed(node, killed), whole[0].folder / "run")
 
-    port = free_port()
-    cut = [node(number, port) for number in (0, 1)]
+
+def killed_and_resumed(node, killed):
+    """The run of two machines, of which one was killed; the other says what has happened."""
+    place, port = f"-{killed}-killed", free_port()
+    cut = [node(number, port, place=place) for number in (0, 1)]
     run = cut[0].folder / "run"
     wait_for_epoch(2, cut[0], run)
     kill(cut[killed])
@@ -133,8 +137,8 @@ def test_a_machine_is_killed_and_the_training_goes_on(node, killed):
     assert 2 <= len(record.read_history(run)) < 6
 
     port = free_port()
-    outputs(*[node(number, port, "--resume") for number in (0, 1)])
-    assert_same(run, whole[0].folder / "run")
+    outputs(*[node(number, port, "--resume", place=place) for number in (0, 1)])
+    return run
 
 
 def test_processes_that_are_started_anew_go_on_and_overwrite_no_other_run(node):

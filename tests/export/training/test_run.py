@@ -245,7 +245,7 @@ def test_every_objective_trains(tmp_path, images, options):
 
 def test_a_killed_and_a_stopped_process_go_on_to_the_same_numbers(tmp_path, data_dir, splits):
     """One run on the whole data set, killed in its second epoch and stopped in its third."""
-    config = Config(hidden_dim=4, epochs=10, batch_size=2000)
+    config = Config(hidden_dim=4, epochs=5, batch_size=2000)
     training.train(config, *(split.x for split in splits), tmp_path / "whole")
 
     run = tmp_path / "run"
