@@ -12,8 +12,10 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# pip would take twice as long to compile all modules; most are never imported, the rest Python compiles.
+# pip would take twice as long to compile all modules. Most are never imported; Python compiles the
+# others where they are first, and may keep what it made.
 export PIP_COMPILE := 0
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo site web docs notebooks pictures kernel install tools emoji test test-wheel test-python \
   test-newest test-oldest test-openvino test-graphs test-types test-npm test-index test-demo test-bare test-serve \

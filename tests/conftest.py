@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .runtime.pictures.picture_files import Case
 
 ROOT = Path(__file__).parents[1]
+BUSY = 30_000  # ms that a page may take where much else is done, as for Playwright's clicks
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
@@ -87,8 +88,11 @@ def picture_files(tmp_path_factory: pytest.TempPathFactory) -> "list[Case]":
 @pytest.fixture(scope="session")
 def driver() -> Iterator["Playwright"]:
     """Playwright, of which a process has but one."""
+    from playwright.sync_api import expect
+
     from demo.screenshot import start_playwright
 
+    expect.set_options(timeout=BUSY)
     with start_playwright() as playwright:
         yield playwright
 

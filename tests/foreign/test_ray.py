@@ -173,13 +173,15 @@ def test_the_class_in_a_pipeline_of_ray_data(cluster, digits, tmp_path):
 def test_a_node_that_is_killed(cluster, x, whole, tmp_path):
     """The last test: the cluster has one node less from here on."""
     address, nodes = cluster
-    process = begun(x, tmp_path / "out", address)
-    for _ in range(1000):
-        if nodes[1] in actors(nodes).values() or process.poll() is not None:
+    for attempt in range(5):
+        out = tmp_path / str(attempt)
+        process = begun(x, out, address)
+        while process.poll() is None and nodes[1] not in actors(nodes).values():
+            time.sleep(0.01)
+        if process.poll() is None:  # on a busy machine one node may be done before the other begins
             break
-        time.sleep(0.01)
     assert nodes[1] in actors(nodes).values()
     nodes[1].kill()
     assert process.poll() is None
     finished(process)
-    assert content(tmp_path / "out") == whole
+    assert content(out) == whole
