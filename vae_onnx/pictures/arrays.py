@@ -211,6 +211,8 @@ def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
     if array.shape[1:] == image_shape:
         return array
     channels, height, width = image_shape
+    if channels == 1 and array.shape[1:] == (height, width):  # what most people have
+        return array[:, np.newaxis]
     nchw, nhwc = image_shape, (height, width, channels)
     flat, grey = (channels * height * width,), (height, width)
     stackable = {nchw, flat, nhwc, grey} if channels == 1 else {nchw, flat}
@@ -260,8 +262,10 @@ def check_range(array: npt.NDArray[Any], name: str, it: str) -> None:
     Raises:
         InputError: A value is out of range or NaN; the remedy follows from all of them.
     """
-    if array.dtype == FLOAT32 and array.size and np.maximum.reduce(array.view(BITS), None) <= ONE:
-        return
+    if array.dtype == FLOAT32 and array.size:
+        bits = array.view(BITS)
+        if bits.item(bits.argmax()) <= ONE:  # of one image in a quarter of the time of max
+            return
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if low >= 0 and high <= 1:
         return
