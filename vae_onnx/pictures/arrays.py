@@ -68,6 +68,8 @@ def scale(batch: npt.NDArray[Any]) -> Array:
     if batch.dtype == UINT8:
         x = batch.astype(np.float32, order="C")
         return np.divide(x, np.float32(255), out=x)
+    if batch.dtype == FLOAT32:
+        batch = np.ascontiguousarray(batch)  # before it is looked at, twice as fast
     check_range(batch, "images", "images")
     return np.ascontiguousarray(batch, FLOAT32)
 
@@ -211,14 +213,11 @@ def _to_nchw(array: npt.NDArray[Any], image_shape: Shape) -> npt.NDArray[Any]:
     if array.shape[1:] == image_shape:
         return array
     channels, height, width = image_shape
-    if channels == 1 and array.shape[1:] == (height, width):  # what most people have
-        return array[:, np.newaxis]
-    nchw, nhwc = image_shape, (height, width, channels)
-    flat, grey = (channels * height * width,), (height, width)
-    stackable = {nchw, flat, nhwc, grey} if channels == 1 else {nchw, flat}
-    single = {nchw, nhwc, grey} if channels == 1 else {nchw, nhwc}
-    batch = array[np.newaxis] if array.shape in single else array
-    if batch.shape[1:] in stackable:
+    if channels == 1 and (height, width) in (array.shape, array.shape[1:]):
+        return array.reshape(-1, *image_shape)
+    nhwc, flat = (height, width, channels), (channels * height * width,)
+    batch = array[np.newaxis] if array.shape in (image_shape, nhwc) else array
+    if batch.shape[1:] in (image_shape, flat):
         return batch.reshape(-1, *image_shape)
     if batch.shape[1:] == nhwc:
         return batch.transpose(0, 3, 1, 2)
