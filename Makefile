@@ -12,8 +12,8 @@ SITE := import sysconfig; print(sysconfig.get_path('purelib'))
 LOOKED_FOR := 1f1fa-1f1ff 1f62d 1f9e1 1f90c
 TOOLS := node npm cmake cc c++ chromium curl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# pip would take twice as long to compile all modules. Most are never imported; Python compiles the
-# others where they are first, and may keep what it made.
+# pip would take twice as long to compile all modules. Most are never imported; the others Python
+# compiles at their first import, and must be free to keep.
 export PIP_COMPILE := 0
 unexport PYTHONDONTWRITEBYTECODE
 

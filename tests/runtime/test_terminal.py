@@ -31,8 +31,8 @@ def data(tmp_path, images):
     return tmp_path
 
 
-def run(*arguments, code="from vae_onnx.__main__ import main", environment=None, **options):
-    program = f"import sys; {code}; sys.exit(main())"
+def run(*arguments, environment=None, **options):
+    program = "import sys; from vae_onnx.__main__ import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         env=os.environ | (environment or {}),
